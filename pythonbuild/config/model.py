@@ -1,0 +1,131 @@
+"""The configuration as frozen, typed objects. Floor 0: everybody may use them, they use nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One upstream release archive, fixed by its sha256.
+
+    ``urls`` are upstream's own addresses; ``pool_path`` is the file's path below a Debian mirror's base (the
+    distribution archive's copy), ``""`` if it has none. ``size`` in bytes.
+    """
+
+    source: str
+    version: str
+    filename: str
+    sha256: str
+    size: int
+    urls: tuple[str, ...] = ()
+    pool_path: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A named upstream project and its pins, newest first; ``licence`` is an SPDX expression.
+
+    ``licence_files`` are paths inside the unpacked archive (its top directory stripped).
+    """
+
+    name: str
+    title: str
+    homepage: str
+    licence: str
+    licence_files: tuple[str, ...]
+    pins: tuple[Pin, ...]
+    notes: str = ""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one package is built: ``<directory>/build.sh`` and what it needs.
+
+    ``source`` names an entry of the sources file ("" for recipes without one); ``needs`` are other recipes whose
+    trees it sees under /tools; ``parameters`` become environment variables of the script; ``includes`` are further
+    files (repository-relative) seen in /recipe beside the script; ``lock`` names a package lock whose .deb files are
+    seen in /sources.
+    """
+
+    name: str
+    directory: Path
+    source: str
+    needs: tuple[str, ...]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    includes: tuple[Path, ...] = ()
+    lock: str = ""
+    weight: float = 30.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is built for.
+
+    ``glibc_floor`` is a version such as ``2.17``; ``system_libraries`` are the sonames that shipped binaries may
+    need; ``autoconf_host`` is the triple that configure scripts understand; ``environment`` are the compiler
+    variables that every recipe's script gets; ``options`` are the build options that exist for this target, best
+    last.
+    """
+
+    triple: str
+    os: str
+    arch: str
+    libc: str
+    glibc_floor: str
+    debian_architecture: str
+    multiarch: str
+    autoconf_host: str
+    root: str
+    sysroot: str
+    environment: Mapping[str, str]
+    system_libraries: tuple[str, ...]
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LockedPackage:
+    """One .deb of a lock: ``path`` is below a mirror's base, ``size`` in bytes."""
+
+    name: str
+    version: str
+    architecture: str
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The .deb files that a root filesystem or a sysroot is made from, in their fixed unpacking order.
+
+    ``snapshot`` is a snapshot archive's timestamp (``20261122T000000Z``) at which all of them could be had.
+    """
+
+    name: str
+    suite: str
+    architecture: str
+    snapshot: str
+    packages: tuple[LockedPackage, ...]
+
+
+@dataclass(frozen=True)
+class RootDescription:
+    """What ``relock`` resolves and how the unpacked tree is finished.
+
+    ``packages`` are the wanted packages (their dependencies follow); ``essential`` adds the distribution's essential
+    set; ``symlinks`` (path → target), ``directories`` and ``files`` (path → text) replace what maintainer scripts
+    would have made.
+    """
+
+    name: str
+    suite: str
+    packages: tuple[str, ...]
+    exclude: tuple[str, ...]
+    essential: bool
+    dependencies: bool
+    symlinks: Mapping[str, str] = field(default_factory=dict)
+    directories: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
