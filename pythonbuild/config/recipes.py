@@ -1,0 +1,69 @@
+"""Reads the recipes: every folder of ``cpython-unix/recipes`` that has a ``recipe.yml``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pythonbuild.config.document import Node, read_document
+from pythonbuild.config.model import Recipe
+
+_DEFAULT_WEIGHT = 30.0
+
+
+def load_recipes(directory: Path) -> Mapping[str, Recipe]:
+    """Return the recipes by name. Raises ConfigError naming file and key, also for needs that do not exist."""
+    recipes = {}
+    nodes = {}
+    for path in sorted(directory.glob("*/recipe.yml")):
+        node = read_document(path)
+        recipes[path.parent.name] = _recipe(path.parent, node, directory.parent.parent)
+        nodes[path.parent.name] = node
+    for name, recipe in recipes.items():
+        for need in recipe.needs:
+            if need not in recipes:
+                raise nodes[name].fail(f"needs: unknown recipe {need!r}", expected=f"one of {', '.join(recipes)}")
+    return recipes
+
+
+def _recipe(directory: Path, node: Node, repository: Path) -> Recipe:
+    keys = node.mapping(optional=["source", "needs", "parameters", "includes", "lock", "weight"])
+    includes = []
+    for element in keys["includes"].elements() if "includes" in keys else []:
+        path = repository / element.text()
+        if not path.is_file():
+            raise element.fail("no such file", found=element.text(), expected="a path below the repository")
+        includes.append(path)
+    if not (directory / "build.sh").is_file():
+        raise node.fail("no build.sh beside it")
+    return Recipe(
+        name=directory.name,
+        directory=directory,
+        source=keys["source"].text() if "source" in keys else "",
+        needs=keys["needs"].texts() if "needs" in keys else (),
+        parameters=keys["parameters"].text_map() if "parameters" in keys else {},
+        includes=tuple(includes),
+        lock=keys["lock"].text() if "lock" in keys else "",
+        weight=keys["weight"].number() if "weight" in keys else _DEFAULT_WEIGHT,
+    )
+
+
+def with_needs(recipes: Mapping[str, Recipe], wanted: Iterable[str]) -> list[Recipe]:
+    """Return the wanted recipes and all they need, every need before its user."""
+    ordered: dict[str, Recipe] = {}
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in ordered:
+            return
+        recipe = recipes[name]
+        if name in path:
+            raise Node(None, recipe.directory / "recipe.yml", "needs").fail(
+                "recipes need each other in a circle", found=" → ".join((*path[path.index(name) :], name))
+            )
+        for need in recipe.needs:
+            visit(need, (*path, name))
+        ordered[name] = recipe
+
+    for name in wanted:
+        visit(name, ())
+    return list(ordered.values())

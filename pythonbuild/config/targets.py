@@ -1,0 +1,53 @@
+"""Reads ``cpython-unix/targets.yml``."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pythonbuild.config.document import Node, read_document
+from pythonbuild.config.model import Target
+from pythonbuild.errors import UsageError
+
+_TEXTS = (
+    "os",
+    "arch",
+    "libc",
+    "glibc_floor",
+    "debian_architecture",
+    "multiarch",
+    "autoconf_host",
+    "root",
+    "sysroot",
+)
+
+
+def load_targets(path: Path) -> Mapping[str, Target]:
+    """Return the targets by triple. Raises ConfigError naming file and key."""
+    top = read_document(path).mapping(required=["targets"])
+    return {triple: _target(triple, node) for triple, node in top["targets"].items()}
+
+
+def _target(triple: str, node: Node) -> Target:
+    keys = node.mapping(required=[*_TEXTS, "environment", "system_libraries", "options"])
+    options = keys["options"].texts()
+    if not options:
+        raise keys["options"].fail("is empty", expected="at least one build option such as noopt")
+    return Target(
+        triple=triple,
+        **{key: keys[key].text() for key in _TEXTS},
+        environment=keys["environment"].text_map(),
+        system_libraries=keys["system_libraries"].texts(),
+        options=options,
+    )
+
+
+def find_target(targets: Mapping[str, Target], triple: str) -> Target:
+    """Return one target. Raises UsageError that names what exists."""
+    if triple in targets:
+        return targets[triple]
+    near = difflib.get_close_matches(triple, targets, 1)
+    advice = f"did you mean {near[0]}?" if near else "docs/adding-a-target.rst tells how to add one"
+    raise UsageError("--target-triple: unknown target", found=triple, expected=f"one of {', '.join(targets)}",
+                     advice=advice)  # fmt: skip
