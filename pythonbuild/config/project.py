@@ -1,0 +1,36 @@
+"""All configuration of a checkout in one object, read when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pythonbuild.config.model import Recipe, Source, Target
+from pythonbuild.config.recipes import load_recipes
+from pythonbuild.config.sources import load_sources
+from pythonbuild.config.targets import load_targets
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout's configuration. Every property raises ConfigError naming file and key."""
+
+    repository: Path
+
+    @property
+    def unix(self) -> Path:
+        return self.repository / "cpython-unix"
+
+    @cached_property
+    def sources(self) -> Mapping[str, Source]:
+        return load_sources(self.unix / "sources.yml")
+
+    @cached_property
+    def targets(self) -> Mapping[str, Target]:
+        return load_targets(self.unix / "targets.yml")
+
+    @cached_property
+    def recipes(self) -> Mapping[str, Recipe]:
+        return load_recipes(self.unix / "recipes")
