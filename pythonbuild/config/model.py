@@ -25,10 +25,19 @@ class Pin:
 
 
 @dataclass(frozen=True)
+class ReleaseIndex:
+    """Where upstream lists its releases: a page and a regular expression whose first group is a version in it."""
+
+    url: str
+    pattern: str
+
+
+@dataclass(frozen=True)
 class Source:
     """A named upstream project and its pins, newest first; ``licence`` is an SPDX expression.
 
-    ``licence_files`` are paths inside the unpacked archive (its top directory stripped).
+    ``licence_files`` are paths inside the unpacked archive (its top directory stripped). ``release_index`` is what
+    ``update`` reads.
     """
 
     name: str
@@ -38,6 +47,7 @@ class Source:
     licence_files: tuple[str, ...]
     pins: tuple[Pin, ...]
     notes: str = ""
+    release_index: ReleaseIndex | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +112,7 @@ class Lock:
     """The .deb files that a root filesystem or a sysroot is made from, in their fixed unpacking order.
 
     ``snapshot`` is a snapshot archive's timestamp (``20261122T000000Z``) at which all of them could be had.
+    ``locked`` is false if a package had to be replaced by another version because the locked one could be had nowhere.
     """
 
     name: str
@@ -109,6 +120,7 @@ class Lock:
     architecture: str
     snapshot: str
     packages: tuple[LockedPackage, ...]
+    locked: bool = True
 
 
 @dataclass(frozen=True)
@@ -116,8 +128,9 @@ class RootDescription:
     """What ``relock`` resolves and how the unpacked tree is finished.
 
     ``packages`` are the wanted packages (their dependencies follow); ``essential`` adds the distribution's essential
-    set; ``symlinks`` (path → target), ``directories`` and ``files`` (path → text) replace what maintainer scripts
-    would have made.
+    set; ``exclude`` are packages that are left out even where something depends on them. ``drop`` are path patterns
+    (``*`` matches slashes too) of files that are not unpacked. ``symlinks`` (path → target), ``directories`` and
+    ``files`` (path → text) replace what maintainer scripts would have made. ``relock`` writes one lock per architecture.
     """
 
     name: str
@@ -129,3 +142,5 @@ class RootDescription:
     symlinks: Mapping[str, str] = field(default_factory=dict)
     directories: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ("amd64",)
