@@ -5,7 +5,7 @@
     tests/run.py lint unit      only these parts
     tests/run.py integration -- -k sandbox    arguments after -- go to pytest
 
-It makes its own virtual environment (build/venv-dev) from requirements-dev.txt, prints every command that it runs, and
+It makes its own virtual environment (below build/venv) from requirements-dev.txt, prints every command that it runs, and
 ends with a table. The exit status is 0 only if every part passed.
 """
 
@@ -23,6 +23,19 @@ sys.path.insert(0, str(REPOSITORY))
 from pythonbuild import bootstrap  # noqa: E402 - the repository has to be on the path first
 
 PARTS = ("lint", "unit", "integration")
+
+
+def development_environment() -> Path:
+    """Make the environment of requirements-dev.txt if it is not there; return its directory of programs."""
+    requirements = str(REPOSITORY / "requirements-dev.txt")
+    try:
+        bootstrap.refuse_old_python("tests/run.py", sys.version_info[:2])
+        venv = str(REPOSITORY / "build" / "venv" / bootstrap.environment_key(requirements))
+        if not bootstrap.is_ready(venv):
+            bootstrap.make_environment(venv, requirements)
+    except bootstrap.BootstrapError as error:
+        sys.exit(f"tests/run.py: {error}")
+    return Path(bootstrap.interpreter(venv)).parent
 
 
 def shell_scripts() -> list[str]:
@@ -58,7 +71,7 @@ def main(arguments: list[str]) -> int:
         if name not in PARTS:
             print(f"{sys.argv[0]}: unknown part {name!r}, expected one of {', '.join(PARTS)}", file=sys.stderr)
             return 2
-    bin_dir = bootstrap.ensure_venv(REPOSITORY, REPOSITORY / "build", "requirements-dev.txt", "venv-dev").parent
+    bin_dir = development_environment()
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(REPOSITORY)}
     rows = []
     for part in [name for name in PARTS if name in arguments or not arguments]:
