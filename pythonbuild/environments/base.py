@@ -41,6 +41,20 @@ class Command:
     label: str
 
 
+@dataclass(frozen=True)
+class Probe:
+    """What trying an environment on this machine gave.
+
+    ``level`` says in what form it works (``namespaces``, ``chroot``, ``docker``; empty when it does not), ``missing``
+    what it cannot isolate, ``advice`` why it does not work (or not fully) and what to do about it.
+    """
+
+    ok: bool
+    level: str = ""
+    missing: tuple[str, ...] = ()
+    advice: str = ""
+
+
 class Environment(Protocol):
     """Where steps run. Implementations raise EnvironmentUnavailableError from their constructor's checks only."""
 

@@ -1,0 +1,107 @@
+"""Run a program and hand its output on line by line; end it when asked to.
+
+The only place of this package where the builder's own processes are started, so the order in which things end is
+written down once: SIGTERM, a grace period, SIGKILL, and always a wait.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import IO
+
+#: How long a step may take to end after SIGTERM.
+GRACE_SECONDS = 5.0
+
+#: A line longer than this is handed on in pieces, so that output without line ends can't fill the memory.
+LONGEST_LINE = 1 << 16
+
+#: What ``run`` returns for a step that was cancelled before it began: as if SIGTERM had ended it.
+CANCELLED = 128 + signal.SIGTERM
+
+
+def lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Cut a stream of bytes into lines; a character or a line may be spread over several chunks."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    rest = ""
+    for chunk in chunks:
+        *whole, rest = (rest + decoder.decode(chunk)).split("\n")
+        for line in whole:
+            yield line.removesuffix("\r")
+        if len(rest) > LONGEST_LINE:
+            yield rest
+            rest = ""
+    rest += decoder.decode(b"", final=True)
+    if rest:
+        yield rest.removesuffix("\r")
+
+
+def read_chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield what a pipe gives as soon as it gives it."""
+    while chunk := os.read(stream.fileno(), 1 << 16):
+        yield chunk
+
+
+class ProcessGroup:
+    """The programs that an environment runs now; safe to use from several threads.
+
+    ``cancel`` is final: a step that a worker thread is just about to start when it is called is not started.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self.cancelled = False
+
+    def run(self, argv: Sequence[str], *, on_line: Callable[[str], None], pass_fds: Sequence[int] = ()) -> int:
+        """Run a program to its end and return its status; it never outlives this call, nor the thread that makes it.
+
+        That the thread waits here is what makes the program's PR_SET_PDEATHSIG mean the death of the builder.
+        """
+        with self._lock:
+            if self.cancelled:
+                return CANCELLED
+            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       stderr=subprocess.STDOUT, pass_fds=pass_fds, start_new_session=True)  # fmt: skip
+            self._running.add(process)
+        try:
+            assert process.stdout is not None
+            with process.stdout as stream:
+                for line in lines(read_chunks(stream)):
+                    on_line(line)
+            return shell_status(process.wait())
+        finally:
+            end([process])
+            with self._lock:
+                self._running.discard(process)
+
+    def cancel(self) -> None:
+        """End every running program and refuse new ones."""
+        with self._lock:
+            self.cancelled = True
+            running = tuple(self._running)
+        end(running)
+
+
+def end(processes: Iterable[subprocess.Popen[bytes]]) -> None:
+    """Send SIGTERM, then SIGKILL to those that did not listen; return when all are gone."""
+    waiting = [process for process in processes if process.poll() is None]
+    for process in waiting:
+        process.terminate()
+    deadline = time.monotonic() + GRACE_SECONDS
+    for process in waiting:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def shell_status(code: int) -> int:
+    """Turn Popen's negative number for a death by signal into the shell's ``128 + n``."""
+    return 128 - code if code < 0 else code
