@@ -1,0 +1,166 @@
+"""What the project knows about the extension modules of CPython's standard library.
+
+``cpython-unix/extension-modules.yml`` is the one place for it; this module reads it into frozen objects. A module is
+described over all supported versions, and :meth:`ExtensionModule.exists_in` and friends answer for one version:
+``since`` and ``until`` are series or exact versions, both included, so that ``until: "3.12"`` covers every 3.12.x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pythonbuild.config.document import Node, read_document
+
+LINKAGES = ("builtin", "shared", "omitted")
+SYSTEMS = {"linux": "Linux", "macos": "macOS"}
+
+#: A version as comparable numbers. ``()`` stands for "no bound".
+VersionTuple = tuple[int, ...]
+
+
+def version_tuple(version: str) -> VersionTuple:
+    """Return the numbers of a version, without its pre-release part: ``3.15.0a3`` → ``(3, 15, 0)``."""
+    numbers = []
+    for part in version.split("."):
+        digits = part[: len(part) - len(part.lstrip("0123456789"))]
+        if not digits:
+            break
+        numbers.append(int(digits))
+        if digits != part:
+            break
+    return tuple(numbers)
+
+
+@dataclass(frozen=True)
+class VersionRange:
+    """The versions from ``since`` to ``until``, both included and both optional."""
+
+    since: VersionTuple = ()
+    until: VersionTuple = ()
+
+    def __contains__(self, version: str) -> bool:
+        numbers = version_tuple(version)
+        return numbers >= self.since and (not self.until or numbers[: len(self.until)] <= self.until)
+
+
+@dataclass(frozen=True)
+class FlagsOverride:
+    """The words that follow a module's source files in Setup.local, for versions whose own Setup does not suffice."""
+
+    versions: VersionRange
+    flags: str
+
+
+@dataclass(frozen=True)
+class ExtensionModule:
+    """One extension module over all versions.
+
+    ``linkage`` says how it is built: into the interpreter, as a shared library (CPython's own test modules), or not at
+    all, for the stated ``reason``. ``needs`` are recipes, ``libraries`` the names (without ``lib``) that its link line
+    may hold, the system's included. ``core`` are the versions in which it stands in config.c.in and cannot be left
+    out; ``required`` those in which the interpreter cannot do without it. ``system`` is "" or the only operating
+    system that has it.
+    """
+
+    name: str
+    linkage: str
+    reason: str
+    versions: VersionRange
+    core: VersionRange | None
+    required: VersionRange | None
+    needs: tuple[str, ...]
+    libraries: tuple[str, ...]
+    system: str
+    overrides: tuple[FlagsOverride, ...]
+
+    def exists_in(self, version: str) -> bool:
+        return version in self.versions
+
+    def in_core(self, version: str) -> bool:
+        return self.core is not None and version in self.core
+
+    def required_in(self, version: str) -> bool:
+        return self.in_core(version) or (self.required is not None and version in self.required)
+
+    def flags(self, version: str) -> str:
+        """Return the flags that replace CPython's own, "" where CPython's suffice."""
+        return next((override.flags for override in self.overrides if version in override.versions), "")
+
+    def linkage_on(self, system: str) -> tuple[str, str]:
+        """Return (linkage, reason) on an operating system; the reason is "" unless the module is omitted."""
+        if self.system not in ("", system):
+            return "omitted", f"exists on {SYSTEMS[self.system]} only"
+        return self.linkage, self.reason
+
+
+@dataclass(frozen=True)
+class ModuleCatalogue:
+    """The whole file. ``substitutions`` are the values of ``@NAME@`` placeholders inside CPython's module lines."""
+
+    file: Path
+    modules: Mapping[str, ExtensionModule]
+    substitutions: Mapping[str, str]
+
+    def existing(self, version: str) -> dict[str, ExtensionModule]:
+        """Return the modules that CPython of this version is said to have."""
+        return {name: module for name, module in self.modules.items() if module.exists_in(version)}
+
+    def needed_recipes(self, version: str, system: str = "linux") -> tuple[str, ...]:
+        """Return the recipes that the modules built for this version need, sorted."""
+        built = (m for m in self.existing(version).values() if m.linkage_on(system)[0] != "omitted")
+        return tuple(sorted({need for module in built for need in module.needs}))
+
+
+def read_modules(path: Path) -> ModuleCatalogue:
+    """Read the extension modules' file. Raises ConfigError naming file and key."""
+    document = read_document(path).mapping(required=("modules",), optional=("substitutions",))
+    substitutions = document["substitutions"].text_map() if "substitutions" in document else {}
+    modules = {name: _read_module(name, node) for name, node in document["modules"].items()}
+    return ModuleCatalogue(path, modules, substitutions)
+
+
+def _read_module(name: str, node: Node) -> ExtensionModule:
+    optional = ("since", "until", "linkage", "reason", "core_since", "required_since", "needs", "libraries", "system",
+                "overrides")  # fmt: skip
+    keys = node.mapping(optional=optional)
+    linkage = keys["linkage"].choice(*LINKAGES) if "linkage" in keys else "builtin"
+    if (linkage == "omitted") != ("reason" in keys):
+        raise node.fail("a module has a 'reason' exactly when its linkage is 'omitted'", found=f"linkage {linkage}")
+    return ExtensionModule(
+        name=name,
+        linkage=linkage,
+        reason=keys["reason"].text() if "reason" in keys else "",
+        versions=_read_range(keys),
+        core=VersionRange(_read_version(keys["core_since"])) if "core_since" in keys else None,
+        required=VersionRange(_read_version(keys["required_since"])) if "required_since" in keys else None,
+        needs=keys["needs"].texts() if "needs" in keys else (),
+        libraries=keys["libraries"].texts() if "libraries" in keys else (),
+        system=keys["system"].choice(*SYSTEMS) if "system" in keys else "",
+        overrides=tuple(map(_read_override, keys["overrides"].elements())) if "overrides" in keys else (),
+    )
+
+
+def _read_override(node: Node) -> FlagsOverride:
+    keys = node.mapping(required=("flags",), optional=("since", "until"))
+    flags = keys["flags"].text()
+    if "=" in flags:
+        raise keys["flags"].fail("makesetup takes a line with '=' for a variable's definition", found=repr(flags))
+    return FlagsOverride(_read_range(keys), flags)
+
+
+def _read_range(keys: Mapping[str, Node]) -> VersionRange:
+    since = _read_version(keys["since"]) if "since" in keys else ()
+    until = _read_version(keys["until"]) if "until" in keys else ()
+    if until and since[: len(until)] > until:
+        raise keys["since"].fail("begins after it ends", found=keys["since"].text(), expected="since ≤ until")
+    return VersionRange(since, until)
+
+
+def _read_version(node: Node) -> VersionTuple:
+    text = node.text()
+    numbers = version_tuple(text)
+    if len(numbers) < 2 or ".".join(map(str, numbers)) != text:
+        raise node.fail("malformed version", found=repr(text), expected="such as '3.12' or '3.12.4'")
+    return numbers
