@@ -64,8 +64,6 @@ PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41, "loongarch64": 41, "p
               "armv7l": 218, "i686": 217}  # fmt: skip
 
 libc = ctypes.CDLL(None, use_errno=True)
-for _name in ("mount", "umount2", "unshare", "prctl", "capset", "syscall", "sethostname", "setdomainname"):
-    getattr(libc, _name)  # looked up now: after pivot_root the host's libraries are out of reach
 
 
 class SetupError(Exception):
@@ -353,6 +351,8 @@ def launch(spec: dict[str, Any]) -> int:
 def main(argument: str) -> int:
     """Run what the spec asks for; 125 when the isolation could not be made."""
     spec = json.loads(argument if argument.startswith("{") else Path(argument).read_text())
+    for name in ("mount", "umount2", "unshare", "prctl", "capset", "syscall", "sethostname", "setdomainname"):
+        getattr(libc, name)  # looked up now: after pivot_root the host's libraries are out of reach
     spec.setdefault("status", os.dup(2))
     os.set_inheritable(spec["status"], False)
     os.umask(0o022)

@@ -13,13 +13,20 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import IO
+
+from pythonbuild.environments.base import Command
 
 #: How long a step may take to end after SIGTERM.
 GRACE_SECONDS = 5.0
 
 #: A line longer than this is handed on in pieces, so that output without line ends can't fill the memory.
 LONGEST_LINE = 1 << 16
+
+#: What a person gets who re-enters a step's environment.
+SHELL_ARGV = ("bash", "-i")
 
 #: What ``run`` returns for a step that was cancelled before it began: as if SIGTERM had ended it.
 CANCELLED = 128 + signal.SIGTERM
@@ -105,3 +112,20 @@ def end(processes: Iterable[subprocess.Popen[bytes]]) -> None:
 def shell_status(code: int) -> int:
     """Turn Popen's negative number for a death by signal into the shell's ``128 + n``."""
     return 128 - code if code < 0 else code
+
+
+def process_start(pid: int) -> str:
+    """Return when a process was started, in the kernel's ticks since boot; empty when there is none.
+
+    Together with the pid it names a process for as long as the machine runs.
+    """
+    try:
+        text = Path("/proc", str(pid), "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[19]
+
+
+def with_terminal(command: Command) -> Command:
+    """Return the command with the caller's TERM, without which an interactive shell is hardly usable."""
+    return replace(command, env={"TERM": os.environ.get("TERM", "dumb"), **command.env})

@@ -19,13 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pythonbuild.environments.base import MOUNT_POINTS, Command, Probe
-from pythonbuild.environments.process import ProcessGroup, shell_status
+from pythonbuild.environments.process import SHELL_ARGV, ProcessGroup, shell_status, with_terminal
 from pythonbuild.errors import EnvironmentUnavailableError, MachineError
 
 LAUNCHER = Path(__file__).resolve().with_name("launcher.py")
-
-#: What an interactive shell is given besides the step's own variables.
-SHELL_ARGV = ("bash", "-i")
 
 
 def make_spec(command: Command, *, interactive: bool = False) -> dict[str, object]:
@@ -101,12 +98,6 @@ def run_launcher(spec: dict[str, object], processes: ProcessGroup, on_line: Call
         told = json.loads(failure)
         raise MachineError(f"sandbox: cannot {told['stage']}", found=os.strerror(told["code"]))
     return code
-
-
-def with_terminal(command: Command) -> Command:
-    """Return the command with the caller's TERM, without which an interactive shell is hardly usable."""
-    env = {"TERM": os.environ.get("TERM", "dumb"), **command.env}
-    return Command(command.argv, env, command.cwd, command.mounts, command.root, command.root_digest, command.label)
 
 
 # --- what this machine allows -----------------------------------------------------------------------------------------

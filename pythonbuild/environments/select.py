@@ -13,10 +13,26 @@ from pythonbuild.errors import EnvironmentUnavailableError
 
 def choose(name: Literal["auto", "docker", "sandbox"], note: Callable[[str], None], cache: Path) -> Environment:
     """Return the wanted environment; ``auto`` takes Docker when a daemon answers, else the sandbox."""
-    if name == "docker":
-        raise EnvironmentUnavailableError("Docker cannot be used here", advice="use --environment sandbox")
-    environment = SandboxEnvironment(cache)
-    note(f"environment: {environment.name}")
-    for missing in environment.missing_isolation:
-        note(f"environment: {missing}")
-    return environment
+    why_not = ""
+    if name in {"auto", "docker"}:
+        from pythonbuild.environments.docker import DockerEnvironment
+
+        try:
+            docker = DockerEnvironment(cache, note)
+        except EnvironmentUnavailableError as error:
+            if name == "docker":
+                raise
+            why_not = error.advice.partition(";")[0]
+        else:
+            note("environment: docker" + (" (a daemon answers)" if name == "auto" else ""))
+            return docker
+    try:
+        sandbox = SandboxEnvironment(cache)
+    except EnvironmentUnavailableError as error:
+        if why_not:
+            error = EnvironmentUnavailableError(f"{error.what}, nor Docker ({why_not})", advice=error.advice)
+        raise error from None
+    note("environment: sandbox" + (f" ({why_not})" if why_not else ""))
+    for missing in sandbox.missing_isolation:
+        note(f"environment: sandbox without full isolation: {missing}")
+    return sandbox
