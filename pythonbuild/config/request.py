@@ -8,7 +8,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Request:
-    """One build's wishes. ``python`` is a series (``3.13``, ``cpython-3.13``) or an exact version."""
+    """One build's wishes. ``python`` is a series (``3.13``, ``cpython-3.13``) or an exact version.
+
+    ``optimized`` asks for the best options that the target has, whatever ``options`` says.
+    """
 
     repository: Path
     python: str
@@ -25,3 +28,4 @@ class Request:
     locked: bool = False
     keep_going: bool = False
     debug_shell: str = ""
+    optimized: bool = False

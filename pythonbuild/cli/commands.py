@@ -1,0 +1,128 @@
+"""The commands: each a function from arguments to an exit status. What they call is imported when they run."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pythonbuild.cli.arguments import Arguments
+from pythonbuild.cli.render import Screen, choose_format
+from pythonbuild.cli.requests import cache_directory, make_request
+
+if TYPE_CHECKING:
+    from pythonbuild.engine.executor import PlanRow
+
+
+def make_screen(arguments: Arguments) -> Screen:
+    """Return the screen for a command. Only a build shows its events on stdout; elsewhere that is for the answer."""
+    wanted = arguments["log_format"] if "log_format" in arguments.values else "plain"
+    builds = not arguments.command.name and not arguments["dry_run"]
+    stream = sys.stdout if builds else sys.stderr
+    log_format = choose_format(wanted, os.environ, stream.isatty())
+    if log_format == "board" and (not builds or arguments["debug_shell"]):
+        log_format = "plain"  # nothing to watch, or a shell that needs the terminal for itself
+    return Screen(log_format, stream, sys.stdout)
+
+
+def run_build(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    request = make_request(arguments, repository)
+    if arguments["dry_run"]:
+        from pythonbuild.build import dry_run
+
+        rows = dry_run(request, screen)
+        documents = [{"event": "PlanRow", **dataclasses.asdict(row)} for row in rows]
+        screen.answer(plan_table(rows), documents=documents)
+        return 0
+    from pythonbuild.build import build
+
+    build(request, screen)
+    return 0
+
+
+def plan_table(rows: Sequence[PlanRow]) -> list[str]:
+    """Return the plan as a table, with a line that sums it up."""
+    from collections import Counter
+
+    from pythonbuild.cli.render.text import columns, duration
+
+    table = [("step", "status", "expected", "key")]
+    table += [(row.step, row.status, _expected(row), row.key[:12]) for row in rows]
+    counts = Counter(row.status for row in rows)
+    known = [row.expected_seconds for row in rows if row.status != "cached" and row.expected_seconds is not None]
+    total = f"; about {duration(sum(known))} one after another" if known else ""
+    summed = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+    return [*columns(table, right=(2,)), f"{len(rows)} steps: {summed}{total}"]
+
+
+def _expected(row: PlanRow) -> str:
+    from pythonbuild.cli.render.text import duration
+
+    if row.status == "cached" or row.expected_seconds is None:
+        return ""
+    return duration(row.expected_seconds)
+
+
+def run_why(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    from pythonbuild.build import why
+
+    lines = why(make_request(arguments, repository), arguments.argument, screen)
+    screen.answer(lines, documents=[{"event": "Why", "step": arguments.argument, "lines": list(lines)}])
+    return 0
+
+
+def run_gc(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    from pythonbuild.bootstrap import remove_stale_environments
+    from pythonbuild.build import collect_garbage
+
+    removed = remove_stale_environments(str(cache_directory(arguments, repository)))
+    lines = [f"removed virtual environment {name}" for name in removed]
+    screen.answer([*lines, *collect_garbage(make_request(arguments, repository), arguments["max_size"])])
+    return 0
+
+
+def run_doctor(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    from pythonbuild.cli.doctor import examine, report
+
+    findings = examine(cache_directory(arguments, repository), arguments["environment"])
+    screen.answer(report(findings))
+    return 1 if any(finding.status == "missing" for finding in findings) else 0
+
+
+def run_inspect(arguments: Arguments, _repository: Path, screen: Screen) -> int:
+    import json
+
+    from pythonbuild.distribution.inspect import inspect_archive
+
+    inspection = inspect_archive(Path(arguments.argument))
+    screen.answer([json.dumps(inspection.as_json(), indent=2)] if arguments["json"] else inspection.lines())
+    return 0
+
+
+def run_relock(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    from pythonbuild.build import relock
+
+    relock(make_request(arguments, repository), screen)
+    return 0
+
+
+def run_update(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    from pythonbuild.build import update
+
+    lines = update(make_request(arguments, repository), screen)
+    screen.answer(lines, documents=[{"event": "Update", "lines": list(lines)}])
+    return 0
+
+
+RUN: Mapping[str, Callable[[Arguments, Path, Screen], int]] = {
+    "": run_build,
+    "why": run_why,
+    "gc": run_gc,
+    "doctor": run_doctor,
+    "inspect": run_inspect,
+    "relock": run_relock,
+    "update": run_update,
+}

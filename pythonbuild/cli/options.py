@@ -1,0 +1,146 @@
+"""Every flag and every command, declared once.
+
+The parser (:mod:`pythonbuild.cli.arguments`), the help (:mod:`pythonbuild.cli.help`), the environment variables and
+docs/flags.rst (:mod:`pythonbuild.cli.reference`) are derived from the two tables here. Only the standard library is
+imported: the entry scripts answer ``--help`` and refuse wrong flags before any package is installed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["text", "switch", "count", "size", "version", "choice", "path", "existing", "directories", "urls"]
+
+WHAT = "What to build"
+WHERE = "Where and how"
+SOURCES = "Where sources come from"
+OUTPUT = "Output"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One flag. ``metavar`` is empty for a switch; ``default`` is text as a user would give it.
+
+    ``default_text`` says in words what no fixed text can (such as "the usable cores").
+    """
+
+    flag: str
+    kind: Kind
+    group: str
+    help: str
+    metavar: str = ""
+    default: str = ""
+    default_text: str = ""
+    choices: tuple[str, ...] = ()
+    repeatable: bool = False
+
+    @property
+    def name(self) -> str:
+        """The key of its value: ``cache_dir`` for ``--cache-dir``."""
+        return self.flag[2:].replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        """Its environment variable: ``PYTHONBUILD_CACHE_DIR`` for ``--cache-dir``."""
+        return "PYTHONBUILD_" + self.name.upper()
+
+    @property
+    def usage(self) -> str:
+        return f"{self.flag} {self.metavar}" if self.metavar else self.flag
+
+
+OPTIONS = (
+    Option("--python", "version", WHAT, "a series (3.13) or an exact version (3.13.5)", "VERSION", "3.13"),
+    Option("--python-source", "existing", WHAT, "build this CPython tree or tarball instead", "PATH"),
+    Option("--target-triple", "text", WHAT, "what to build for", "TRIPLE", default_text="this machine's"),
+    Option("--options", "text", WHAT, "how CPython is optimised: noopt, debug, pgo, lto, pgo+lto", "OPTIONS", "noopt"),
+    Option("--optimized", "switch", WHAT, "the best options that the target has"),
+    Option("--environment", "choice", WHERE, "where steps run: auto, docker or sandbox", "NAME", "auto",
+           choices=("auto", "docker", "sandbox")),
+    Option("--jobs", "count", WHERE, "processes at once, over all steps", "N", default_text="the usable cores"),
+    Option("--keep-going", "switch", WHERE, "after a failure, build what does not need the failed step"),
+    Option("--debug-shell", "text", WHERE, "open a shell in this step's environment instead of running it", "STEP"),
+    Option("--dry-run", "switch", WHERE, "print the plan: steps, what is cached, expected times"),
+    Option("--cache-dir", "path", WHERE, "downloads, store, logs and the virtual environment", "DIR",
+           default_text="build in the checkout"),
+    Option("--source-dir", "directories", SOURCES, "look for sources here first", "DIR", repeatable=True),
+    Option("--mirror", "urls", SOURCES, "also try URL/<sha256> and URL/<filename>", "URL", repeatable=True),
+    Option("--offline", "switch", SOURCES, "never use the network"),
+    Option("--locked", "switch", SOURCES, "take the newest pin and the locked packages exactly, or fail"),
+    Option("--output", "path", OUTPUT, "where the archives go", "DIR", default_text="dist in the checkout"),
+    Option("--log-format", "choice", OUTPUT, "auto, board, plain, json or github", "FORMAT", "auto",
+           choices=("auto", "board", "plain", "json", "github")),
+    Option("--json", "switch", OUTPUT, "print JSON"),
+    Option("--max-size", "size", OUTPUT, "keep at most this much, the most recently used first", "SIZE", "20G"),
+)  # fmt: skip
+
+BY_FLAG = {option.flag: option for option in OPTIONS}
+
+_WHAT = ("--python", "--python-source", "--target-triple", "--options", "--optimized")
+_SOURCES = ("--source-dir", "--mirror", "--offline", "--locked")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command; ``argument`` is the metavar of the one word that it takes. The name of the build itself is ""."""
+
+    name: str
+    summary: str
+    description: str
+    flags: tuple[str, ...]
+    argument: str = ""
+
+
+COMMANDS = (
+    Command(
+        "",
+        "build a distribution",
+        "Build a self-contained CPython distribution from pinned sources.",
+        (*_WHAT, "--environment", "--jobs", "--keep-going", "--debug-shell", "--dry-run", "--cache-dir", *_SOURCES,
+         "--output", "--log-format"),
+    ),
+    Command(
+        "why",
+        "tell which input made a step run again",
+        "Tell why STEP was built, or would be built now: which of its inputs differs from the last time.",
+        (*_WHAT, "--environment", "--cache-dir", *_SOURCES, "--log-format"),
+        "STEP",
+    ),
+    Command(
+        "gc",
+        "bound the size of the cache",
+        "Remove from the cache what was not used for the longest time, until it is no bigger than --max-size, and the"
+        " virtual environments of other versions of requirements.txt. Safe while builds run.",
+        ("--max-size", "--cache-dir"),
+    ),
+    Command(
+        "doctor",
+        "tell what this machine lacks and how to get it",
+        "Check this machine for everything that a build needs. Ends with status 1 when something is missing that no"
+        " build can do without.",
+        ("--environment", "--cache-dir", "--offline"),
+    ),
+    Command(
+        "inspect",
+        "describe an archive",
+        "Print what ARCHIVE holds: version, target, options, extension modules and what they are linked with.",
+        ("--json", "--cache-dir"),
+        "ARCHIVE",
+    ),
+    Command(
+        "relock",
+        "resolve the locks anew from signed indices",
+        "Rewrite the locks of the root filesystems and sysroots from the distribution's signed package indices."
+        " Needs gpgv.",
+        ("--cache-dir", "--mirror", "--log-format"),
+    ),
+    Command(
+        "update",
+        "propose newer pins",
+        "Compare the sources file with the upstream projects' release indices and print the pins that are newer.",
+        ("--cache-dir", "--mirror", "--log-format"),
+    ),
+)  # fmt: skip
+
+BY_COMMAND = {command.name: command for command in COMMANDS}

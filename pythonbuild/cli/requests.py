@@ -1,0 +1,73 @@
+"""From checked arguments to a :class:`~pythonbuild.config.request.Request`."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from pythonbuild.cli.arguments import Arguments, default_value
+from pythonbuild.cli.options import BY_FLAG
+from pythonbuild.config.request import Request
+
+
+def make_request(arguments: Arguments, repository: Path) -> Request:
+    """Return the request; what a command has no flag for keeps its default."""
+
+    def value(flag: str) -> Any:
+        option = BY_FLAG[flag]
+        return arguments[option.name] if option.name in arguments.values else default_value(option)
+
+    return Request(
+        repository=repository,
+        python=value("--python"),
+        python_source=value("--python-source"),
+        target_triple=value("--target-triple") or machine_triple(),
+        options=value("--options"),
+        optimized=_optimized(arguments),
+        environment=value("--environment"),
+        jobs=value("--jobs") or usable_cores(),
+        cache=cache_directory(arguments, repository),
+        output=value("--output") or repository / "dist",
+        source_dirs=value("--source-dir"),
+        mirrors=value("--mirror"),
+        offline=value("--offline"),
+        locked=value("--locked"),
+        keep_going=value("--keep-going"),
+        debug_shell=value("--debug-shell") or "",
+    )
+
+
+def _optimized(arguments: Arguments) -> bool:
+    """Tell whether the best options are wanted: a flag --options wins over the variable of --optimized."""
+    if "optimized" not in arguments.values or not arguments["optimized"]:
+        return False
+    return arguments.origin("optimized").startswith("--") or not arguments.origin("options").startswith("--")
+
+
+def cache_directory(arguments: Arguments, repository: Path) -> Path:
+    """Return the cache directory; :mod:`pythonbuild.bootstrap` comes to the same result."""
+    chosen = arguments.values.get("cache_dir")
+    return chosen.value if chosen and chosen.value else repository / "build"
+
+
+def machine_triple() -> str:
+    """Return the target triple of the machine that this runs on."""
+    machine = platform.machine().lower()
+    arch = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+    system = {"Darwin": "apple-darwin", "Windows": "pc-windows-msvc"}.get(platform.system(), "unknown-linux-gnu")
+    return f"{arch}-{system}"
+
+
+def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return how many cores this process may use: its affinity, and a container's CPU quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = (cgroup / "cpu.max").read_text(encoding="ascii").split()
+        if quota != "max":
+            cores = min(cores, math.ceil(int(quota) / int(period)))
+    except (OSError, ValueError, ZeroDivisionError):
+        pass
+    return max(1, cores)
