@@ -73,9 +73,10 @@ class OutputError(MachineError):
 
 
 class SourceError(BuildError):
-    """A pinned file could not be had, or is not what its pin says."""
+    """A pinned file could not be had, or is not what its pin says; ``places`` tells what each place answered."""
 
     reason = "source"
+    places: tuple[str, ...] = ()
 
 
 class FetchError(SourceError):
@@ -110,7 +111,7 @@ class StoreError(BuildError):
 
 
 class StoreCorruptError(StoreError):
-    """An entry's content is not what its name says; it has been set aside and will be rebuilt."""
+    """An entry's content is not what its name says; it has been set aside, and building again replaces it."""
 
     reason = "store-corrupt"
     temporary = True
