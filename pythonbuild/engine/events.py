@@ -44,6 +44,8 @@ class BuildStarted:
 
 @dataclass(frozen=True)
 class StepStarted:
+    """A step runs; ``expected`` seconds are learned from its newest run (None: never run here)."""
+
     step: str
     expected: float | None
     log: Path
@@ -51,6 +53,8 @@ class StepStarted:
 
 @dataclass(frozen=True)
 class StepLine:
+    """One line of a running step's output."""
+
     step: str
     line: str
 
@@ -80,6 +84,8 @@ class Published:
 
 @dataclass(frozen=True)
 class BuildFinished:
+    """The last event; ``logs`` is the directory of this build's logs."""
+
     ok: bool
     seconds: float
     logs: Path

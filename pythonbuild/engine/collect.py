@@ -1,0 +1,126 @@
+"""gc: bound the store's size, dropping what was used least recently.
+
+It runs while nobody puts anything in (the ``collecting`` lock) but beside running builds: what they use is named in
+their sessions and stays. A result that has been dropped is a miss like any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pythonbuild.engine import session
+from pythonbuild.engine.files import FileLock, machine_errors, remove_tree, unique
+from pythonbuild.engine.store import Freed, Record
+from pythonbuild.engine.trees import Tree
+
+if TYPE_CHECKING:
+    from pythonbuild.engine.store import Store
+
+
+@dataclass
+class _Kept:
+    """What stays: trees by digest, the blobs they need, and the sum of those blobs' sizes."""
+
+    trees: set[str] = field(default_factory=set)
+    blobs: set[str] = field(default_factory=set)
+    bytes: int = 0
+
+    def keep(self, tree: Tree, digest: str, limit: int | None) -> bool:
+        """Keep a tree if what it adds stays within the limit; say whether it is kept."""
+        new = {entry.blob: entry.size for entry in tree.entries.values() if entry.is_file}
+        new = {blob: size for blob, size in new.items() if blob not in self.blobs}
+        if limit is not None and self.bytes + sum(new.values()) > limit:
+            return False
+        self.trees.add(digest)
+        self.blobs.update(new)
+        self.bytes += sum(new.values())
+        return True
+
+
+def gc(store: Store, max_bytes: int) -> Freed:
+    """Drop the least recently used actions until what is left fits into ``max_bytes``, and all that only they used.
+
+    Unpacked trees that nobody uses go as well: they are made again in a moment, and hold on to dropped blobs. What
+    running builds use stays, even if it is more than ``max_bytes``.
+    """
+    lock = FileLock(store.root / "collecting")
+    with machine_errors(store.root):
+        lock.acquire()
+        try:
+            return _gc(store, max_bytes)
+        finally:
+            lock.release()
+
+
+def _gc(store: Store, max_bytes: int) -> Freed:
+    kept = _Kept()
+    for digest in session.sweep(store.root / "sessions"):
+        tree = _readable(store, digest)
+        if tree is not None:
+            kept.keep(tree, digest, None)
+    dropped = _drop_actions(store, kept, max_bytes)
+    roots = _drop_roots(store)
+    for path in _entries(store.root / "trees"):
+        if path.name not in kept.trees:
+            path.unlink()
+    files = freed = 0
+    for path in _entries(store.root / "blobs"):
+        if path.name not in kept.blobs:
+            files += 1
+            freed += path.stat().st_size
+            path.unlink()
+    for path in (store.root / "corrupt").iterdir():
+        path.unlink()
+    for path in (store.root / "locks").iterdir():
+        key = FileLock(path)
+        if key.try_acquire():
+            key.release(remove=True)
+    return Freed(dropped, files, freed, roots, kept.bytes)
+
+
+def _drop_actions(store: Store, kept: _Kept, max_bytes: int) -> int:
+    """Keep actions from the most recently used on, as long as they fit; drop all after the first that does not."""
+    dropped = 0
+    full = False
+    newest_first = sorted(_entries(store.root / "actions"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in newest_first:
+        record = Record.decode(path.read_bytes())
+        tree = _readable(store, record.tree) if record else None
+        if record and tree is not None and (record.tree in kept.trees or not full):
+            if record.tree in kept.trees or kept.keep(tree, record.tree, max_bytes):
+                continue
+            full = True
+        path.unlink()
+        dropped += 1
+    return dropped
+
+
+def _readable(store: Store, digest: str) -> Tree | None:
+    from pythonbuild.errors import StoreError
+
+    try:
+        return store.tree(digest)
+    except StoreError:
+        return None
+
+
+def _drop_roots(store: Store) -> int:
+    dropped = 0
+    for path in store.roots.iterdir():
+        if path.suffix:
+            continue
+        lock = FileLock(path.with_suffix(".lock"))
+        if lock.try_acquire():
+            aside = store.session.temporary / unique()
+            path.rename(aside)
+            lock.release(remove=True)
+            remove_tree(aside)
+            dropped += 1
+    return dropped
+
+
+def _entries(directory: Path) -> list[Path]:
+    """Return the files of one of the store's two-level directories."""
+    return [path for top in directory.iterdir() if top.is_dir() for path in top.iterdir()]

@@ -1,0 +1,310 @@
+"""The local executor: runs a plan's steps on this machine, as many at a time as the job budget allows.
+
+One thread, the caller's, decides: it looks up what is cached, starts the ready step with the longest remaining path
+whenever a job token and enough memory are free, and takes in what ends. Each running step has a thread of its own. A
+damaged store entry stops nothing but the pass: running steps end, then everything is looked up again, and what is
+missing by then is rebuilt.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import select
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pythonbuild.engine.events import BuildStarted, Event, EventSink, Note, StepFinished, StepStatus
+from pythonbuild.engine.files import machine_errors, remove_tree
+from pythonbuild.engine.jobserver import Jobserver
+from pythonbuild.engine.keys import Inputs, dependencies, key_of, step_inputs
+from pythonbuild.engine.model import Plan, Step
+from pythonbuild.engine.resolve import Forecast, dry_run, expected_seconds, why
+from pythonbuild.engine.running import Outcome, Runner
+from pythonbuild.engine.schedule import ordered_steps, remaining_paths
+from pythonbuild.engine.store import Store
+from pythonbuild.engine.workdir import remove_stale
+from pythonbuild.environments.base import Environment
+from pythonbuild.errors import BuildError, StepFailedError, StoreCorruptError, UsageError
+
+__all__ = ["Forecast", "LocalExecutor", "Result", "dry_run", "expected_seconds", "why"]
+
+PASSES = 6  # how often a build begins anew because of damaged store entries
+LOGS_KEPT = 50
+_GRACE = 15.0  # seconds that an interrupted build waits for its steps to end
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a step of a finished build ended; ``digest`` names its tree (status ``built`` or ``cached``)."""
+
+    step: str
+    status: StepStatus
+    digest: str = ""
+    seconds: float = 0.0
+    key: str = ""
+    log: Path | None = None
+
+
+class LocalExecutor:
+    """Executes plans. ``results`` holds what is known of the last plan's steps, also after a failure."""
+
+    def __init__(
+        self, store: Store, environment: Environment, sink: EventSink, jobs: int, cache: Path,
+        keep_going: bool = False, debug_shell: str = "",
+    ) -> None:  # fmt: skip
+        self.store = store
+        self.environment = environment
+        self.jobs = jobs
+        self.cache = cache.absolute()
+        self.keep_going = keep_going
+        self.debug_shell = debug_shell
+        self.logs = self.cache / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        self.results: dict[str, Result] = {}
+        self._sink = sink
+        self._mutex = threading.Lock()
+
+    def emit(self, event: Event) -> None:
+        """Hand an event on; one at a time, so that sinks need no locks."""
+        with self._mutex:
+            self._sink(event)
+
+    def execute(self, plan: Plan) -> dict[str, Result]:
+        """Build what the plan's goals need and return each step's result.
+
+        Raises the first failed step's error (StepFailedError for a recipe) when the build cannot be completed.
+        KeyboardInterrupt (SIGTERM counts as one) ends every step, removes what they left, and is raised again.
+        """
+        steps = ordered_steps(plan)
+        if self.debug_shell and self.debug_shell not in steps:
+            raise UsageError(f"--debug-shell: {self.debug_shell} is not a step of this plan",
+                             expected=f"one of {', '.join(steps)}")  # fmt: skip
+        remove_stale(self.cache / "work")
+        self._make_logs()
+        expected = {name: expected_seconds(self.store, name) for name in steps}
+        self.emit(BuildStarted(tuple(steps), expected, self.environment.name, self.jobs))
+        self.results = {}
+        with Jobserver(self.store.session.temporary, self.jobs) as jobserver, _terminate_as_interrupt():
+            build = _Build(self, steps, jobserver, expected)
+            try:
+                build.run()
+            finally:
+                build.close()
+        return self.results
+
+    def _make_logs(self) -> None:
+        with machine_errors(self.logs):
+            self.logs.mkdir(parents=True, exist_ok=True)
+            for old in sorted(self.logs.parent.glob("[0-9]*"))[:-LOGS_KEPT]:
+                remove_tree(old)
+
+
+class _Build:
+    """One execution: what waits, what is ready, what runs, what is done."""
+
+    def __init__(
+        self, executor: LocalExecutor, steps: dict[str, Step], jobserver: Jobserver, expected: dict[str, float | None]
+    ) -> None:
+        self.executor = executor
+        self.steps = steps
+        self.jobserver = jobserver
+        self.results = executor.results
+        self.priority = remaining_paths(steps, lambda step: expected[step.name] or step.weight)
+        self.memory = available_memory()
+        self.cancelled = threading.Event()
+        self.runner = Runner(
+            executor.store, executor.environment, executor.emit, jobserver, executor.cache, executor.logs,
+            executor.debug_shell, self.cancelled,
+        )  # fmt: skip
+        self.waiting: dict[str, Step] = {}
+        self.ready: dict[str, tuple[str, Inputs]] = {}
+        self.running: dict[str, str] = {}  # step → key
+        self.digests: dict[str, str] = {}
+        self.failure: BuildError | None = None
+        self.corrupt: StoreCorruptError | None = None
+        self._ended: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._wake_read, self._wake_write = os.pipe()
+
+    def close(self) -> None:
+        if not self.running:  # else an abandoned thread may still write to it
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+
+    def run(self) -> None:
+        """Run passes until one ends without meeting a damaged store entry."""
+        for _ in range(PASSES):
+            try:
+                damage = self._pass()
+            except KeyboardInterrupt:
+                self._interrupt()
+                raise
+            if damage is None:
+                break
+            self.executor.emit(Note(f"{damage}; looking up everything again", "warning"))
+        else:
+            assert damage is not None
+            raise damage
+        self._skip_rest()
+        if self.failure:
+            raise self.failure
+
+    @property
+    def _stopping(self) -> bool:
+        return self.cancelled.is_set() or self.corrupt is not None
+
+    def _pass(self) -> StoreCorruptError | None:
+        """Run until nothing can be run any more; return the damage that was met, if any."""
+        self.corrupt = None
+        self.digests = {}
+        self.waiting = dict(self.steps)
+        self.ready = {}
+        while True:
+            self._settle()
+            if not self._stopping:
+                self._start_what_fits()
+            if not self.running:
+                return self.corrupt
+            self._wait()
+
+    # Deciding
+
+    def _settle(self) -> None:
+        """Look at every step whose needs are all known by now: it is cached, ready, or skipped."""
+        for name, step in list(self.waiting.items()):  # needs stand first, so one round reaches everything
+            needs = dependencies(step)
+            if any(self.results[need].status in ("failed", "skipped") for need in needs if need in self.results):
+                self._finish(Result(name, "skipped"))
+            elif all(need in self.digests for need in needs):
+                self._resolve(step)
+
+    def _resolve(self, step: Step) -> None:
+        try:
+            inputs = step_inputs(step, self.digests)
+            key = key_of(inputs)
+            record = None if step.name == self.executor.debug_shell else self.executor.store.lookup(key)
+        except BuildError as error:
+            self._fail(step.name, error)
+            return
+        if record is None:
+            del self.waiting[step.name]
+            self.ready[step.name] = (key, inputs)
+            return
+        earlier = self.results.get(step.name)
+        if earlier and earlier.digest == record.tree:  # a further pass; it has been told already
+            del self.waiting[step.name]
+            self.digests[step.name] = record.tree
+        else:
+            self._finish(Result(step.name, "cached", record.tree, key=key))
+
+    def _start_what_fits(self) -> None:
+        while (name := self._next()) and self.jobserver.try_acquire():
+            key, inputs = self.ready.pop(name)
+            self.running[name] = key
+            arguments = (self.steps[name], key, inputs, dict(self.digests))
+            threading.Thread(target=self._run, args=arguments, name=f"step {name}", daemon=True).start()
+
+    def _next(self) -> str | None:
+        """Return the most urgent ready step whose memory is there; anything may run alone."""
+        used = sum(self.steps[name].memory for name in self.running)
+        fitting = [
+            name for name in self.ready if not self.running or used + self.steps[name].memory <= self.memory
+        ]  # fmt: skip
+        return max(fitting, key=lambda name: self.priority[name], default=None)
+
+    def _run(self, step: Step, key: str, inputs: Inputs, digests: dict[str, str]) -> None:
+        self._ended.put(self.runner.run(step, key, inputs, digests))
+        os.write(self._wake_write, b".")
+
+    # Taking in what ends
+
+    def _wait(self, seconds: float | None = None) -> None:
+        """Wait until a step ends, or a token may be had that a ready step could use."""
+        wanted: list[int | Jobserver] = [self._wake_read]
+        if not self._stopping and self._next():
+            wanted.append(self.jobserver)
+        if self.cancelled.is_set():
+            # Again and again: a command may have been on its way into the environment the first time.
+            self.executor.environment.cancel()
+            seconds = min(seconds or 0.5, 0.5)
+        readable, _, _ = select.select(wanted, [], [], seconds)
+        if self._wake_read in readable:
+            os.read(self._wake_read, 4096)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._take(self._ended.get_nowait())
+
+    def _take(self, outcome: Outcome) -> None:
+        name, log = outcome.step, outcome.log
+        key = self.running.pop(name)
+        if outcome.record:
+            status: StepStatus = "cached" if outcome.cached else "built"
+            self._finish(Result(name, status, outcome.record.tree, outcome.seconds, key, log))
+        elif isinstance(outcome.error, StoreCorruptError):
+            self.corrupt = outcome.error
+        elif outcome.error:
+            self._fail(name, outcome.error, Result(name, "failed", "", outcome.seconds, key, log))
+        else:
+            self._finish(Result(name, "cancelled", "", outcome.seconds, key, log))
+
+    def _fail(self, name: str, error: BuildError, result: Result | None = None) -> None:
+        self._finish(result or Result(name, "failed"), error)
+        self.failure = self.failure or error
+        if not self.executor.keep_going:
+            self.cancelled.set()
+
+    def _finish(self, result: Result, error: BuildError | None = None) -> None:
+        self.waiting.pop(result.step, None)
+        self.results[result.step] = result
+        if result.digest:
+            self.digests[result.step] = result.digest
+        tail, reenter = (error.tail, error.reenter) if isinstance(error, StepFailedError) else ((), "")
+        self.executor.emit(
+            StepFinished(result.step, result.status, result.seconds, result.digest, result.log,
+                         str(error) if error else "", tail, reenter)
+        )  # fmt: skip
+
+    def _skip_rest(self) -> None:
+        for name in [*self.waiting, *self.ready]:
+            self._finish(Result(name, "skipped"))
+
+    def _interrupt(self) -> None:
+        """End everything now; a function that does not end within the grace is left to die with the process."""
+        self.cancelled.set()
+        deadline = time.monotonic() + _GRACE
+        while self.running and time.monotonic() < deadline:
+            self._wait()
+        for name in self.running:
+            self._finish(Result(name, "cancelled"))
+        self._skip_rest()
+
+
+@contextlib.contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM raise KeyboardInterrupt, unless the program has a handler of its own."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def available_memory(meminfo: Path = Path("/proc/meminfo")) -> float:
+    """Return the MiB that can be used without swapping; no limit where the system does not say."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in meminfo.read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) / 1024
+    return float("inf")

@@ -1,0 +1,53 @@
+"""A step's log: a file with everything, the last lines in memory, and an event for each line."""
+
+from __future__ import annotations
+
+import errno
+from collections import deque
+from pathlib import Path
+from typing import TextIO
+
+from pythonbuild.engine.events import EventSink, StepLine
+from pythonbuild.engine.files import machine_errors
+
+TAIL_LINES = 20
+
+
+class StepLog:
+    """A context manager that may be entered again; the file grows."""
+
+    def __init__(self, step: str, path: Path, emit: EventSink) -> None:
+        self.path = path
+        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self.full = False
+        self._step = step
+        self._emit = emit
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> StepLog:
+        with machine_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._file:
+            self._file.close()
+        self._file = None
+
+    def line(self, line: str) -> None:
+        """Take one line of the step's output."""
+        self.quiet(line)
+        self.tail.append(line)
+        self._emit(StepLine(self._step, line))
+
+    def quiet(self, text: str) -> None:
+        """Write to the file only. A full disk is noted and told when the step ends: output must not end it."""
+        if self._file is None:
+            return  # a thread of the step that outlived it
+        try:
+            self._file.write(text.rstrip("\n") + "\n")
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            self.full = True

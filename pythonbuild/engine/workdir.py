@@ -1,0 +1,73 @@
+"""The directory in which one step runs, and what becomes of it.
+
+``<cache>/work/<step>-<unique>/`` with ``build``, ``out`` and what else the step sees; ``<step>-<unique>.lock`` beside
+it is held while the step runs. Directories without a living owner are removed at the next start, except a step's latest
+failed one: a person may want to re-enter it.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pythonbuild.engine.files import FileLock, machine_errors, remove_tree, unique
+
+_FAILED = "failed"
+
+
+class WorkDirectory:
+    """A fresh directory, removed by ``remove`` or left for a person by ``keep``."""
+
+    def __init__(self, parent: Path, step: str) -> None:
+        self._parent = parent
+        self._prefix = re.sub(r"[^A-Za-z0-9._+-]", "_", step)
+        name = f"{self._prefix}-{unique()}"
+        self.path = parent / name
+        with machine_errors(parent):
+            parent.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(parent / f"{name}.lock")
+            self._lock.acquire()
+            self.path.mkdir()
+
+    def subdirectory(self, name: str) -> Path:
+        """Make an empty directory in it (emptied if it exists, from a first try)."""
+        path = self.path / name
+        with machine_errors(path):
+            remove_tree(path)
+            path.mkdir()
+        return path
+
+    def keep(self) -> None:
+        """Leave it to be re-entered, and remove the one that an earlier failure of the step left."""
+        self.drop_failed()
+        (self.path / _FAILED).touch()
+        self._lock.release(remove=True)
+
+    def remove(self) -> None:
+        remove_tree(self.path)
+        self._lock.release(remove=True)
+
+    def drop_failed(self) -> None:
+        """Remove what an earlier failure of this step left."""
+        for path in self._parent.glob(f"{self._prefix}-*/{_FAILED}"):
+            if path.parent != self.path and path.parent.name.rpartition("-")[0] == self._prefix:
+                remove_tree(path.parent)
+
+
+def remove_stale(parent: Path) -> None:
+    """Remove directories that dead processes left in the work directory."""
+    if not parent.is_dir():
+        return
+    with machine_errors(parent):
+        # A lock is there before its directory and goes after it: a directory without one belongs to nobody.
+        directories = [path for path in parent.iterdir() if path.is_dir()]
+        owned = set()
+        for path in parent.glob("*.lock"):
+            lock = FileLock(path)
+            if lock.try_acquire():
+                lock.release(remove=True)
+            else:
+                owned.add(path.stem)
+        for path in directories:
+            if path.name not in owned and not (path / _FAILED).exists():
+                remove_tree(path)
