@@ -97,7 +97,9 @@ class DockerEnvironment:
             raise MachineError(lost, found=error, advice="start it again, or use --environment sandbox") from error
 
     def _ensure_image(self, client: docker.DockerClient, command: Command) -> None:
-        ensure_image(client, command.root, command.root_digest, self._cache / "work" / "docker-import.lock", self._note)
+        ensure_image(
+            client, command.root, command.root_digest, self._cache / "work" / "docker-import.flock", self._note
+        )
 
     def _run_container(self, client: docker.DockerClient, command: Command, on_line: Callable[[str], None]) -> int:
         container = create_container(client, command, self._user, self._cache)

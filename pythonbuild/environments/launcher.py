@@ -47,6 +47,9 @@ DEVICE_LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/p
 #: Kernel settings below /proc that a process with the host's uid 0 could write even without capabilities.
 PROC_READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
 
+#: How long the chroot mode waits after SIGTERM; less than the builder, so that it is never killed itself.
+GRACE_SECONDS = 3
+
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 NAMESPACES = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET
@@ -205,8 +208,7 @@ def raise_loopback() -> None:
 
 def drop_privileges() -> None:
     """Lose every capability for good; uid 0 stays a name without power, in docker and here."""
-    last = int(Path("/proc/sys/kernel/cap_last_cap").read_text()) if Path("/proc/sys").exists() else 63
-    for capability in range(last + 1):
+    for capability in range(64):
         # Unknown numbers and a missing CAP_SETPCAP are fine: NO_NEW_PRIVS and the empty sets below hold anyway.
         libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
     libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
@@ -237,6 +239,18 @@ def take_terminal() -> None:
         os.setpgid(0, 0)
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         os.tcsetpgrp(0, os.getpid())
+
+
+def share_terminal() -> None:
+    """Leave the terminal's signals to the command that has it."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTTOU):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def retake_terminal() -> None:
+    """Become the terminal's foreground group again."""
+    if os.isatty(0):
+        os.tcsetpgrp(0, os.getpgrp())
 
 
 def execute(spec: dict[str, Any]) -> NoReturn:
@@ -281,10 +295,15 @@ def supervise(spec: dict[str, Any]) -> int:
     os.close(spec["status"])
     if ending:
         os.kill(child, signal.SIGTERM)
+    return exit_status(wait_for(child))
+
+
+def wait_for(child: int) -> int:
+    """Reap every child, orphans too, until the given one ends; return its wait status."""
     while True:
         pid, wait_status = os.wait()
         if pid == child:
-            return exit_status(wait_status)
+            return wait_status
 
 
 # --- the three processes ----------------------------------------------------------------------------------------------
@@ -340,11 +359,87 @@ def launch(spec: dict[str, Any]) -> int:
     os.close(spec["status"])
     signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
     if spec["interactive"]:
-        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTTOU):
-            signal.signal(number, signal.SIG_IGN)
+        share_terminal()
     _, wait_status = os.waitpid(child, 0)
-    if spec["interactive"] and os.isatty(0):
-        os.tcsetpgrp(0, os.getpgrp())
+    if spec["interactive"]:
+        retake_terminal()
+    return exit_status(wait_status)
+
+
+# --- without namespaces -----------------------------------------------------------------------------------------------
+
+
+def signal_all(uid: int, number: int) -> None:
+    """Signal every process of a uid: a process that has become that uid may do so, and reaches no other."""
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(OSError):
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            os.kill(-1, number)
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+def enter_chroot(spec: dict[str, Any], lifeline: int) -> NoReturn:
+    """Become the unprivileged uid inside the chroot, then the command."""
+    try:
+        die_with_parent()
+        set_limits()
+        os.chroot(spec["root"])
+        os.chdir("/")
+        os.setgroups([])
+        os.setresgid(spec["uid"], spec["uid"], spec["uid"])
+        os.setresuid(spec["uid"], spec["uid"], spec["uid"])
+        drop_privileges()
+        die_with_parent()
+    except SetupError as error:
+        report(spec, error)
+        os._exit(125)
+    except OSError as error:
+        report(spec, SetupError("enter a chroot as an unprivileged user", error.errno or 0))
+        os._exit(125)
+    if has_ended(lifeline):
+        os._exit(125)
+    if not spec["argv"]:
+        os._exit(0)
+    execute(spec)
+
+
+def launch_chroot(spec: dict[str, Any]) -> int:
+    """Run the command in a prepared chroot and leave no process of its uid behind."""
+    uid = spec["uid"]
+    call("adopt orphans", libc.prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+    def builder_died(_number: int, _frame: FrameType | None) -> NoReturn:
+        signal_all(uid, signal.SIGKILL)
+        os._exit(125)
+
+    def terminate(_number: int, _frame: FrameType | None) -> None:
+        signal_all(uid, signal.SIGTERM)
+        signal.alarm(GRACE_SECONDS)
+
+    signal.signal(signal.SIGUSR1, builder_died)
+    signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGALRM, lambda *_: signal_all(uid, signal.SIGKILL))
+    if "parent" in spec:
+        die_with_parent(signal.SIGUSR1)
+        if os.getppid() != spec["parent"]:
+            return 125
+    signal_all(uid, signal.SIGKILL)  # what a launcher that was killed itself could not end
+    lifeline, held = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(held)
+        enter_chroot(spec, lifeline)
+    os.close(spec["status"])
+    if spec["interactive"]:
+        share_terminal()
+    wait_status = wait_for(child)
+    signal_all(uid, signal.SIGKILL)
+    if spec["interactive"]:
+        retake_terminal()
     return exit_status(wait_status)
 
 
@@ -357,7 +452,7 @@ def main(argument: str) -> int:
     os.set_inheritable(spec["status"], False)
     os.umask(0o022)
     try:
-        return launch(spec)
+        return launch_chroot(spec) if spec.get("mode") == "chroot" else launch(spec)
     except SetupError as error:
         report(spec, error)
         return 125

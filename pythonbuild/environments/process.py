@@ -10,6 +10,7 @@ import codecs
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,6 +28,8 @@ LONGEST_LINE = 1 << 16
 
 #: What a person gets who re-enters a step's environment.
 SHELL_ARGV = ("bash", "-i")
+
+LAUNCHER = Path(__file__).resolve().with_name("launcher.py")
 
 #: What ``run`` returns for a step that was cancelled before it began: as if SIGTERM had ended it.
 CANCELLED = 128 + signal.SIGTERM
@@ -112,6 +115,11 @@ def end(processes: Iterable[subprocess.Popen[bytes]]) -> None:
 def shell_status(code: int) -> int:
     """Turn Popen's negative number for a death by signal into the shell's ``128 + n``."""
     return 128 - code if code < 0 else code
+
+
+def launcher_argv(spec: str) -> list[str]:
+    """Return how the launcher is started: isolated from the caller's Python settings, without site packages."""
+    return [sys.executable, "-I", "-S", str(LAUNCHER), spec]
 
 
 def process_start(pid: int) -> str:

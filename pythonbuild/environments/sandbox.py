@@ -7,7 +7,7 @@ namespaces, :mod:`pythonbuild.environments.chroot` takes over, with less isolati
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import json
 import os
 import re
@@ -16,16 +16,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pythonbuild.environments.base import MOUNT_POINTS, Command, Probe
-from pythonbuild.environments.process import SHELL_ARGV, ProcessGroup, shell_status, with_terminal
+from pythonbuild.environments.chroot import FIRST_UID, MISSING, SLOTS, Chroots, make_dev
+from pythonbuild.environments.process import SHELL_ARGV, ProcessGroup, launcher_argv, shell_status, with_terminal
 from pythonbuild.errors import EnvironmentUnavailableError, MachineError
 
-LAUNCHER = Path(__file__).resolve().with_name("launcher.py")
 
-
-def make_spec(command: Command, *, interactive: bool = False) -> dict[str, object]:
+def make_spec(command: Command, *, interactive: bool = False) -> dict[str, Any]:
     """Describe a command to the launcher."""
     return {
         "root": str(command.root.resolve()),
@@ -40,11 +41,6 @@ def make_spec(command: Command, *, interactive: bool = False) -> dict[str, objec
     }
 
 
-def launcher_argv(spec: str) -> list[str]:
-    """Return how the launcher is started: isolated from the caller's Python settings, without site packages."""
-    return [sys.executable, "-I", "-S", str(LAUNCHER), spec]
-
-
 class SandboxEnvironment:
     """Steps in namespaces of their own. ``cache`` is the cache directory; re-entry specs are kept in its logs."""
 
@@ -57,34 +53,44 @@ class SandboxEnvironment:
         self.missing_isolation = probe.missing
         self._cache = cache
         self._processes = ProcessGroup()
+        self._chroots = Chroots(cache) if probe.level == "chroot" else None
 
     def run(self, command: Command, *, on_line: Callable[[str], None]) -> int:
         """Run the command to its end; see :class:`~pythonbuild.environments.base.Environment`."""
-        return run_launcher(make_spec(command), self._processes, on_line)
+        with self._prepared(make_spec(command)) as spec:
+            return run_launcher(spec, self._processes, on_line)
 
     def shell(self, command: Command) -> int:
         """Run the command on the caller's terminal."""
-        spec = make_spec(with_terminal(command), interactive=True)
-        return shell_status(subprocess.run(launcher_argv(json.dumps(spec)), check=False).returncode)
+        with self._prepared(make_spec(with_terminal(command), interactive=True)) as spec:
+            return shell_status(subprocess.run(launcher_argv(json.dumps(spec)), check=False).returncode)
+
+    def _prepared(self, spec: dict[str, Any]) -> contextlib.AbstractContextManager[dict[str, Any]]:
+        return self._chroots.prepared(spec) if self._chroots else contextlib.nullcontext(spec)
 
     def reenter(self, command: Command) -> str:
         """Write the spec of an interactive bash beside the logs and return the command that starts it."""
-        place = self._cache / "logs" / "reenter" / (re.sub(r"[^\w.+-]+", "-", command.label) + ".json")
+        place = self._cache.resolve() / "logs" / "reenter" / (re.sub(r"[^\w.+-]+", "-", command.label) + ".json")
         place.parent.mkdir(parents=True, exist_ok=True)
-        spec = make_spec(with_terminal(command), interactive=True) | {"argv": list(SHELL_ARGV)}
-        place.write_text(json.dumps(spec, indent=1), encoding="utf-8")
-        return shlex.join(launcher_argv(str(place.resolve())))
+        spec = make_spec(with_terminal(replace(command, argv=SHELL_ARGV)), interactive=True)
+        place.write_text(json.dumps(spec | {"cache": str(self._cache.resolve())}, indent=1), encoding="utf-8")
+        if self._chroots is None:
+            return shlex.join(launcher_argv(str(place)))
+        package = f"PYTHONPATH={Path(__file__).resolve().parents[2]}"
+        return shlex.join(["env", package, sys.executable, "-m", "pythonbuild.environments.chroot", str(place)])
 
     def cancel(self) -> None:
         """End every running command now."""
         self._processes.cancel()
 
     def close(self) -> None:
-        """Nothing is held between runs: namespaces and mounts end with their last process."""
+        """End what still runs; namespaces and mounts end with their last process, chroots are removed."""
         self._processes.cancel()
+        if self._chroots:
+            self._chroots.close()
 
 
-def run_launcher(spec: dict[str, object], processes: ProcessGroup, on_line: Callable[[str], None]) -> int:
+def run_launcher(spec: dict[str, Any], processes: ProcessGroup, on_line: Callable[[str], None]) -> int:
     """Run the launcher; raise MachineError when it could not even start the command."""
     status, theirs = os.pipe()
     try:
@@ -104,32 +110,29 @@ def run_launcher(spec: dict[str, object], processes: ProcessGroup, on_line: Call
 
 
 def probe_sandbox() -> Probe:
-    """Try the sandbox for real, on an empty root filesystem and without a command."""
-    failure = try_namespaces()
-    if failure is None:
-        return Probe(ok=True, level="namespaces")
-    return Probe(ok=False, advice=explain(*failure))
-
-
-def try_namespaces() -> tuple[str, int] | None:
-    """Set the namespaces and all mounts up once; return the stage and the errno at which it failed."""
+    """Try the sandbox for real, on an empty root filesystem and without a command; then its fallback."""
     with tempfile.TemporaryDirectory(prefix="pythonbuild-probe-") as name:
+        root = Path(name).resolve()
         for point in MOUNT_POINTS:
-            Path(name + point).mkdir()
-        spec = {"root": str(Path(name).resolve()), "argv": [], "env": {}, "cwd": "/", "mounts": [],
-                "interactive": False}  # fmt: skip
+            Path(f"{root}{point}").mkdir()
+        spec = {"root": str(root), "argv": [], "env": {}, "cwd": "/", "mounts": [], "interactive": False}
         try:
             run_launcher(spec, ProcessGroup(), lambda _line: None)
         except MachineError as error:
-            return error.what, _errno_of(str(error.found))
-    return None
+            why = explain(error)
+        else:
+            return Probe(ok=True, level="namespaces")
+        if os.geteuid() != 0:
+            return Probe(ok=False, advice=why)
+        try:
+            make_dev(root / "dev")
+            run_launcher({**spec, "mode": "chroot", "uid": FIRST_UID + SLOTS}, ProcessGroup(), lambda _line: None)
+        except MachineError as error:
+            return Probe(ok=False, advice=f"{why}; nor does a plain chroot work: {error}")
+        return Probe(ok=True, level="chroot", missing=MISSING, advice=why)
 
 
-def _errno_of(text: str) -> int:
-    return next((code for code in errno.errorcode if os.strerror(code) == text), 0)
-
-
-def explain(stage: str, code: int) -> str:
+def explain(error: MachineError) -> str:
     """Say in one line why namespaces can't be had and which of the usual causes it is."""
     if _setting("kernel/unprivileged_userns_clone") == "0":
         cause = "the kernel forbids user namespaces: as root, sysctl -w kernel.unprivileged_userns_clone=1"
@@ -139,7 +142,7 @@ def explain(stage: str, code: int) -> str:
         cause = "AppArmor restricts user namespaces: as root, sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
     else:
         cause = "user namespaces are not allowed here (a container?)"
-    return f"{stage} failed ({os.strerror(code)}): {cause}; or start Docker, or run as root"
+    return f"{error.what.removeprefix('sandbox: ')} ({error.found}): {cause}; or start Docker, or run as root"
 
 
 def _setting(name: str) -> str:
