@@ -1,0 +1,29 @@
+"""Byte-compile the installed library: compile_library.py DIRECTORY INSTALLED_DIRECTORY
+
+Run by the interpreter that was built. One process and a fixed order, because byte code depends on what the process
+had interned before; checked-hash files, because time stamps are lost in archives; one optimisation level, and neither
+tests nor what is broken on purpose.
+"""
+
+import os
+import py_compile
+import sys
+
+LEFT_OUT = {"test", "tests", "idle_test", "__pycache__"}
+
+
+def main() -> None:
+    directory, installed = sys.argv[1:]
+    for path, folders, files in os.walk(directory):
+        folders[:] = sorted(folder for folder in folders if folder not in LEFT_OUT)
+        for file in sorted(files):
+            if file.endswith(".py"):
+                source = os.path.join(path, file)
+                try:
+                    py_compile.compile(source, dfile=installed + source[len(directory):], doraise=True, optimize=0,
+                                       invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
+                except py_compile.PyCompileError as error:
+                    print(f"{source}: not compiled: {error.exc_value}")
+
+
+main()
