@@ -1,0 +1,1 @@
+"""Assembles a distribution, describes it in PYTHON.json, packs it, and reads archives back."""
