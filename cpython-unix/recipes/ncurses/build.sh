@@ -1,0 +1,11 @@
+# ncurses with wide characters. It reads the terminal descriptions of the system it runs on, wherever distributions
+# keep them, and brings none of its own.
+./configure --build="$BUILD" --host="$HOST" --prefix="$PREFIX" \
+    --with-build-cc="$BUILD_CC" --enable-widec --enable-overwrite --enable-pc-files \
+    --with-pkg-config-libdir="$PREFIX/lib/pkgconfig" \
+    --with-terminfo-dirs=/etc/terminfo:/lib/terminfo:/usr/share/terminfo:/usr/lib/terminfo:/usr/local/share/terminfo \
+    --with-default-terminfo-dir=/usr/share/terminfo --disable-db-install \
+    --without-shared --without-debug --without-ada --without-cxx --without-cxx-binding \
+    --without-manpages --without-tests --without-progs
+make libs
+make install.libs install.includes DESTDIR="$OUT"

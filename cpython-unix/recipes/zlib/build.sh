@@ -1,0 +1,5 @@
+# zlib: the static library, its headers and its pkg-config file.
+CHOST=$HOST ./configure --prefix="$PREFIX" --static
+make libz.a
+make install DESTDIR="$OUT"
+rm -r "$OUT$PREFIX/share"
