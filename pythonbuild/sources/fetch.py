@@ -12,6 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from pythonbuild.config.model import Pin
@@ -108,8 +109,11 @@ class Fetcher:
         Every file is tried before one error is raised that names all that could not be had; an error of this machine
         ends it at once.
         """
-        wanted = [_wanted(file) for file in files]
-        outcomes = run_parallel(self.fetch, wanted, jobs=self._jobs, stop=self._stop)
+        return self.gather([partial(self.fetch, file) for file in files])
+
+    def gather(self, calls: Sequence[Callable[[], Path]]) -> list[Path]:
+        """Do the same for calls that fetch, whatever else they do."""
+        outcomes = run_parallel(lambda call: call(), calls, jobs=self._jobs, stop=self._stop)
         errors = [outcome for outcome in outcomes if isinstance(outcome, BuildError)]
         if errors:
             raise together(errors, downloads=self.downloads)
@@ -189,7 +193,10 @@ class Fetcher:
             except PlaceError as failure:
                 tries += 1
                 # Progress makes a new beginning: a bad line that breaks every few megabytes still gets there.
-                attempts = 1 if part.size > before else attempts + 1
+                if part.size - before >= self._timing.stall_bytes:
+                    self._web.record_success(place.url)
+                    attempts = 0
+                attempts += 1
                 down = self._web.record_failure(place.url, failure)
                 if down or not failure.temporary:
                     raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 import socket
@@ -15,7 +16,7 @@ from pythonbuild.sources.fetch import Fetcher
 from pythonbuild.sources.places import Places, WantedFile
 from pythonbuild.sources.web import Timing
 
-QUICK = Timing(connect=2, read=0.3, stall=0.4, stall_bytes=1000, attempts=3, backoff=0.01)
+QUICK = Timing(connect=2, read=0.2, stall=0.3, stall_bytes=1000, attempts=3, backoff=0.01)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -182,14 +183,17 @@ class Desk:
         self.progress: list[tuple[str, int, int]] = []
         self._open: list[Fetcher] = []
 
-    def fetcher(self, *, offline: bool = False, jobs: int = 4, timing: Timing = QUICK, source_dirs: tuple[Path, ...] = (),
-                mirrors: tuple[str, ...] = (), pool_bases: tuple[str, ...] = (), snapshot: str = "",
-                snapshot_archive: str = "http://127.0.0.1:9") -> Fetcher:  # fmt: skip
+    def fetcher(self, *, offline: bool = False, jobs: int = 4, timing: Timing = QUICK,
+                source_dirs: tuple[Path, ...] = (), mirrors: tuple[str, ...] = (), pool_bases: tuple[str, ...] = (),
+                snapshot: str = "", snapshot_archive: str = "http://127.0.0.1:9") -> Fetcher:  # fmt: skip
         places = Places(source_dirs, mirrors, lambda: pool_bases, snapshot, snapshot_archive)
         fetcher = Fetcher(self.downloads, places, offline=offline, jobs=jobs, note=self.notes.append, timing=timing,
                           progress=lambda *what: self.progress.append(what))  # fmt: skip
         self._open.append(fetcher)
         return fetcher
+
+    def timing(self, **changes: float) -> Timing:
+        return dataclasses.replace(QUICK, **changes)  # type: ignore[arg-type]
 
     def left(self) -> list[str]:
         """Return every file below the download directory."""
