@@ -14,6 +14,8 @@ from pythonbuild.engine import session
 from pythonbuild.engine.files import FileLock, machine_errors, remove_tree, unique
 from pythonbuild.engine.store import Freed, Record
 from pythonbuild.engine.trees import Tree
+from pythonbuild.engine.workdir import remove_stale
+from pythonbuild.errors import StoreError
 
 if TYPE_CHECKING:
     from pythonbuild.engine.store import Store
@@ -42,13 +44,14 @@ class _Kept:
 def gc(store: Store, max_bytes: int) -> Freed:
     """Drop the least recently used actions until what is left fits into ``max_bytes``, and all that only they used.
 
-    Unpacked trees that nobody uses go as well: they are made again in a moment, and hold on to dropped blobs. What
-    running builds use stays, even if it is more than ``max_bytes``.
+    Unpacked trees that nobody uses go as well (they are made again in a moment, and hold on to dropped files), and so
+    do the work directories of failed steps. What running builds use stays, even if it is more than ``max_bytes``.
     """
     lock = FileLock(store.root / "collecting")
     with machine_errors(store.root):
         lock.acquire()
         try:
+            remove_stale(store.root.parent / "work", failed=True)
             return _gc(store, max_bytes)
         finally:
             lock.release()
@@ -98,8 +101,6 @@ def _drop_actions(store: Store, kept: _Kept, max_bytes: int) -> int:
 
 
 def _readable(store: Store, digest: str) -> Tree | None:
-    from pythonbuild.errors import StoreError
-
     try:
         return store.tree(digest)
     except StoreError:

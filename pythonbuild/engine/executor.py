@@ -23,7 +23,7 @@ from pythonbuild.engine.events import BuildStarted, Event, EventSink, Note, Step
 from pythonbuild.engine.files import machine_errors, remove_tree
 from pythonbuild.engine.jobserver import Jobserver
 from pythonbuild.engine.keys import Inputs, dependencies, key_of, step_inputs
-from pythonbuild.engine.model import Plan, Step
+from pythonbuild.engine.model import Plan, RecipeAction, Step
 from pythonbuild.engine.resolve import Forecast, dry_run, expected_seconds, why
 from pythonbuild.engine.running import Outcome, Runner
 from pythonbuild.engine.schedule import ordered_steps, remaining_paths
@@ -81,16 +81,17 @@ class LocalExecutor:
         KeyboardInterrupt (SIGTERM counts as one) ends every step, removes what they left, and is raised again.
         """
         steps = ordered_steps(plan)
-        if self.debug_shell and self.debug_shell not in steps:
-            raise UsageError(f"--debug-shell: {self.debug_shell} is not a step of this plan",
-                             expected=f"one of {', '.join(steps)}")  # fmt: skip
+        recipes = [name for name, step in steps.items() if isinstance(step.action, RecipeAction)]
+        if self.debug_shell and self.debug_shell not in recipes:
+            raise UsageError("--debug-shell: not a step of this plan that runs in an environment",
+                             found=self.debug_shell, expected=f"one of {', '.join(recipes)}")  # fmt: skip
         remove_stale(self.cache / "work")
         self._make_logs()
         expected = {name: expected_seconds(self.store, name) for name in steps}
         self.emit(BuildStarted(tuple(steps), expected, self.environment.name, self.jobs))
         self.results = {}
         with Jobserver(self.store.session.temporary, self.jobs) as jobserver, _terminate_as_interrupt():
-            build = _Build(self, steps, jobserver, expected)
+            build = _Build(self, steps, plan.goals, jobserver, expected)
             try:
                 build.run()
             finally:
@@ -108,10 +109,12 @@ class _Build:
     """One execution: what waits, what is ready, what runs, what is done."""
 
     def __init__(
-        self, executor: LocalExecutor, steps: dict[str, Step], jobserver: Jobserver, expected: dict[str, float | None]
-    ) -> None:
+        self, executor: LocalExecutor, steps: dict[str, Step], goals: tuple[str, ...], jobserver: Jobserver,
+        expected: dict[str, float | None],
+    ) -> None:  # fmt: skip
         self.executor = executor
         self.steps = steps
+        self.goals = goals
         self.jobserver = jobserver
         self.results = executor.results
         self.priority = remaining_paths(steps, lambda step: expected[step.name] or step.weight)
@@ -127,11 +130,15 @@ class _Build:
         self.digests: dict[str, str] = {}
         self.failure: BuildError | None = None
         self.corrupt: StoreCorruptError | None = None
+        self._threads: list[threading.Thread] = []
         self._ended: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._wake_read, self._wake_write = os.pipe()
 
     def close(self) -> None:
-        if not self.running:  # else an abandoned thread may still write to it
+        """Wait for the cleaning up that still goes on, unless a step had to be abandoned."""
+        if not self.running:
+            for thread in self._threads:
+                thread.join()
             os.close(self._wake_read)
             os.close(self._wake_write)
 
@@ -168,8 +175,18 @@ class _Build:
             if not self._stopping:
                 self._start_what_fits()
             if not self.running:
-                return self.corrupt
+                return self.corrupt or self._damage()
             self._wait()
+
+    def _damage(self) -> StoreCorruptError | None:
+        """Verify what the caller is going to read: the goals' trees."""
+        try:
+            for goal in self.goals:
+                if goal in self.digests:
+                    self.executor.store.verify(self.digests[goal])
+        except StoreCorruptError as error:
+            return error
+        return None
 
     # Deciding
 
@@ -186,7 +203,7 @@ class _Build:
         try:
             inputs = step_inputs(step, self.digests)
             key = key_of(inputs)
-            record = None if step.name == self.executor.debug_shell else self.executor.store.lookup(key)
+            record = None if self.runner.wants_shell(step) else self.executor.store.lookup(key)
         except BuildError as error:
             self._fail(step.name, error)
             return
@@ -205,8 +222,10 @@ class _Build:
         while (name := self._next()) and self.jobserver.try_acquire():
             key, inputs = self.ready.pop(name)
             self.running[name] = key
-            arguments = (self.steps[name], key, inputs, dict(self.digests))
-            threading.Thread(target=self._run, args=arguments, name=f"step {name}", daemon=True).start()
+            arguments = (self.steps[name], key, inputs, dict(self.digests), self._put)
+            thread = threading.Thread(target=self.runner.run, args=arguments, name=f"step {name}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def _next(self) -> str | None:
         """Return the most urgent ready step whose memory is there; anything may run alone."""
@@ -216,8 +235,8 @@ class _Build:
         ]  # fmt: skip
         return max(fitting, key=lambda name: self.priority[name], default=None)
 
-    def _run(self, step: Step, key: str, inputs: Inputs, digests: dict[str, str]) -> None:
-        self._ended.put(self.runner.run(step, key, inputs, digests))
+    def _put(self, outcome: Outcome) -> None:
+        self._ended.put(outcome)
         os.write(self._wake_write, b".")
 
     # Taking in what ends

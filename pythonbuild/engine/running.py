@@ -7,12 +7,13 @@ the executor decides what it means for the build.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pythonbuild.engine.events import EventSink, Note, StepStarted
@@ -47,6 +48,9 @@ class Outcome:
     log: Path | None = None
 
 
+Ended = Callable[[Outcome], None]
+
+
 @dataclass(frozen=True)
 class Runner:
     """What all steps of one build share; ``run`` is called on a thread of each step's own."""
@@ -60,8 +64,22 @@ class Runner:
     debug_shell: str
     cancelled: threading.Event
 
-    def run(self, step: Step, key: str, inputs: Inputs, digests: Mapping[str, str]) -> Outcome:
-        """Run a step to its end, whatever that is. The caller has taken a token for it; it is given back here."""
+    def run(self, step: Step, key: str, inputs: Inputs, digests: Mapping[str, str], ended: Ended) -> None:
+        """Run a step to its end, whatever that is, and tell ``ended``; then clean up.
+
+        The caller has taken a token for the step; it is given back here. Nobody has to wait while the work directory,
+        often some ten thousand files, is removed.
+        """
+        cleaning = contextlib.ExitStack()
+        ended(self._run(step, key, inputs, digests, cleaning))
+        try:
+            cleaning.close()
+        except OSError as error:
+            self.emit(Note(f"step {step.name}: its work directory cannot be removed: {error}", "warning"))
+
+    def _run(
+        self, step: Step, key: str, inputs: Inputs, digests: Mapping[str, str], cleaning: contextlib.ExitStack
+    ) -> Outcome:
         started = time.monotonic()
         slot = _Slot(self.jobserver)
         log = StepLog(step.name, self.logs / f"{step.name.replace('/', '_')}.log", self.emit)
@@ -72,7 +90,7 @@ class Runner:
                 return Outcome(step.name, record=record, cached=True)
             started = time.monotonic()
             with log:
-                record = self._build(step, key, inputs, digests, log, started)
+                record = self._build(step, key, inputs, digests, log, cleaning)
             return Outcome(step.name, time.monotonic() - started, record, log=log.path)
         except StepCancelledError:
             return Outcome(step.name, time.monotonic() - started, log=log.path)
@@ -93,28 +111,29 @@ class Runner:
             slot.release()
             if not lock.wait(self.cancelled.is_set) or not slot.acquire(self.cancelled.is_set):
                 raise StepCancelledError
-        return None if self._wants_shell(step) else self.store.lookup(key)
+        return None if self.wants_shell(step) else self.store.lookup(key)
 
     def _build(
-        self, step: Step, key: str, inputs: Inputs, digests: Mapping[str, str], log: StepLog, started: float
-    ) -> Record:
+        self, step: Step, key: str, inputs: Inputs, digests: Mapping[str, str], log: StepLog,
+        cleaning: contextlib.ExitStack,
+    ) -> Record:  # fmt: skip
+        started = time.monotonic()
         expected = self.store.newest(step.name)
         self.emit(StepStarted(step.name, expected.seconds if expected else None, log.path))
         work = WorkDirectory(self.cache / "work", step.name)
-        keep = False
+        cleaning.callback(work.close)
         try:
             out = self._attempts(step, digests, work, log)
             tree = self.store.add_tree(out, move=True)
             record = self.store.record(key, step.name, tree, inputs, time.monotonic() - started)
-            work.drop_failed()
         except StepFailedError as error:
-            keep = bool(error.reenter)
+            if error.reenter:
+                work.keep()
             raise
         except BuildError as error:
             log.quiet(str(error))
             raise
-        finally:
-            work.keep() if keep else work.remove()
+        cleaning.callback(work.drop_failed)
         return record
 
     def _attempts(self, step: Step, digests: Mapping[str, str], work: WorkDirectory, log: StepLog) -> Path:
@@ -138,14 +157,15 @@ class Runner:
 
     def _recipe(self, step: Step, digests: Mapping[str, str], work: WorkDirectory, log: StepLog) -> Path:
         command = lay_out(step, digests, work, self.store, self.jobserver)
-        if self._wants_shell(step):
-            self.emit(Note(f"step {step.name}: a shell in its environment; the step runs when the shell ends"))
-            self.environment.shell(_interactive(command))
+        if self.wants_shell(step):
+            self._shell(command, "a shell in its environment; the step runs when the shell ends")
         self._stop_if_cancelled()
         status = self.environment.run(command, on_line=log.line)
         if status == 0:
             return work.path / "out"
         self._stop_if_cancelled()
+        if self.wants_shell(step):
+            self._shell(command, f"failed ({_ended(status)}); a shell in its environment, as it was left")
         if log.full or free_bytes(work.path) < _FULL:
             raise NoSpaceError(f"step {step.name}: {work.path} has no space left", found=_ended(status),
                                advice="free some space, or run ./build-linux.py gc")  # fmt: skip
@@ -161,7 +181,12 @@ class Runner:
         step.action.function(call)
         return out
 
-    def _wants_shell(self, step: Step) -> bool:
+    def _shell(self, command: Command, why: str) -> None:
+        self.emit(Note(f"step {command.label}: {why}"))
+        self.environment.shell(replace(command, argv=("bash", "-i")))
+
+    def wants_shell(self, step: Step) -> bool:
+        """Say whether the user wants to look into this step's environment: then it runs even if it is cached."""
         return step.name == self.debug_shell and isinstance(step.action, RecipeAction)
 
     def _stop_if_cancelled(self) -> None:
@@ -184,11 +209,6 @@ class _Slot:
         if self._held:
             self._held = False
             self._jobserver.release()
-
-
-def _interactive(command: Command) -> Command:
-    return Command(("bash", "-i"), command.env, command.cwd, command.mounts, command.root, command.root_digest,
-                   command.label)  # fmt: skip
 
 
 def _ended(status: int) -> str:

@@ -214,6 +214,7 @@ class Store:
                 if error.errno != errno.EXDEV:
                     raise
             else:
+                self._verified[entry.blob] = (status.st_ino, EPOCH * 10**9, entry.size)  # hashed a moment ago
                 return
         beside = self.session.temporary / unique()
         shutil.copyfile(source, beside)
@@ -271,6 +272,15 @@ class Store:
                 raise self._forget(trees, broken)
             for path in reversed(directories):
                 os.utime(destination / path, (EPOCH, EPOCH))
+
+    def verify(self, digest: str) -> None:
+        """Read a tree as its users would. Raises StoreCorruptError when anything of it is gone or damaged."""
+        files = {entry.blob: entry for entry in self.tree(digest).entries.values() if entry.is_file}
+        order = sorted(files, key=lambda blob: -files[blob].size)
+        placed = in_threads(lambda blob: self._place(files[blob], [], copy=False), order)
+        broken = {blob for blob, fine in zip(order, placed, strict=True) if not fine}
+        if broken:
+            raise self._forget(digest, broken)
 
     def materialise_cached(self, trees: Trees, *, select: tuple[str, ...] = ()) -> Path:
         """Return a shared, read-only directory that holds the trees; it stays while this process lives."""

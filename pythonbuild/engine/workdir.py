@@ -7,6 +7,7 @@ failed one: a person may want to re-enter it.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -16,10 +17,11 @@ _FAILED = "failed"
 
 
 class WorkDirectory:
-    """A fresh directory, removed by ``remove`` or left for a person by ``keep``."""
+    """A fresh directory, removed by ``close`` unless ``keep`` said that it is left for a person."""
 
     def __init__(self, parent: Path, step: str) -> None:
         self._parent = parent
+        self._kept = False
         self._prefix = re.sub(r"[^A-Za-z0-9._+-]", "_", step)
         name = f"{self._prefix}-{unique()}"
         self.path = parent / name
@@ -41,10 +43,11 @@ class WorkDirectory:
         """Leave it to be re-entered, and remove the one that an earlier failure of the step left."""
         self.drop_failed()
         (self.path / _FAILED).touch()
-        self._lock.release(remove=True)
+        self._kept = True
 
-    def remove(self) -> None:
-        remove_tree(self.path)
+    def close(self) -> None:
+        if not self._kept:
+            remove_tree(self.path)
         self._lock.release(remove=True)
 
     def drop_failed(self) -> None:
@@ -54,8 +57,8 @@ class WorkDirectory:
                 remove_tree(path.parent)
 
 
-def remove_stale(parent: Path) -> None:
-    """Remove directories that dead processes left in the work directory."""
+def remove_stale(parent: Path, *, failed: bool = False) -> None:
+    """Remove directories that dead processes left in the work directory; on request those of failed steps too."""
     if not parent.is_dir():
         return
     with machine_errors(parent):
@@ -69,5 +72,6 @@ def remove_stale(parent: Path) -> None:
             else:
                 owned.add(path.stem)
         for path in directories:
-            if path.name not in owned and not (path / _FAILED).exists():
-                remove_tree(path)
+            if path.name not in owned and (failed or not (path / _FAILED).exists()):
+                with contextlib.suppress(OSError):  # what cannot be removed harms nobody
+                    remove_tree(path)
