@@ -32,7 +32,7 @@ def start(platform: str, script: str) -> None:
     arguments = sys.argv[1:]
     repository = os.path.dirname(os.path.realpath(script))
     try:
-        refuse_old_python(os.path.basename(script), sys.version_info[:2])
+        refuse_old_python(sys.argv[0], sys.version_info[:2])
         key = environment_key(os.path.join(repository, "requirements.txt"))
         if os.path.basename(sys.prefix) == key:
             sys.exit(_command_line(platform, repository, arguments))

@@ -14,7 +14,7 @@ from pythonbuild.cli.render import Screen, choose_format
 from pythonbuild.cli.requests import cache_directory, make_request
 
 if TYPE_CHECKING:
-    from pythonbuild.engine.executor import PlanRow
+    from pythonbuild.build import PlanRow
 
 
 def make_screen(arguments: Arguments) -> Screen:

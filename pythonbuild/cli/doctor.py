@@ -92,7 +92,8 @@ def graded(name: str, amount: float, needed: float, wanted: float, advice: str) 
 
 def check_environments(environment: str) -> list[Finding]:
     """Try the sandbox and Docker; one of them is enough unless ``environment`` names one."""
-    from pythonbuild.environments.select import probe_docker, probe_sandbox
+    from pythonbuild.environments.docker import probe_docker
+    from pythonbuild.environments.sandbox import probe_sandbox
 
     results = {"sandbox": probe_sandbox(), "docker": probe_docker()}
     wanted = [name for name in results if environment in ("auto", name)]

@@ -111,7 +111,7 @@ COMMANDS = (
         "gc",
         "bound the size of the cache",
         "Remove from the cache what was not used for the longest time, until it is no bigger than --max-size, and the"
-        " virtual environments of other versions of requirements.txt. Safe while builds run.",
+        " virtual environments that no start has used for a week. Safe while builds run.",
         ("--max-size", "--cache-dir"),
     ),
     Command(
@@ -119,7 +119,7 @@ COMMANDS = (
         "tell what this machine lacks and how to get it",
         "Check this machine for everything that a build needs. Ends with status 1 when something is missing that no"
         " build can do without.",
-        ("--environment", "--cache-dir", "--offline"),
+        ("--environment", "--cache-dir"),
     ),
     Command(
         "inspect",
@@ -133,13 +133,13 @@ COMMANDS = (
         "resolve the locks anew from signed indices",
         "Rewrite the locks of the root filesystems and sysroots from the distribution's signed package indices."
         " Needs gpgv.",
-        ("--cache-dir", "--mirror", "--log-format"),
+        ("--cache-dir", "--log-format"),
     ),
     Command(
         "update",
         "propose newer pins",
         "Compare the sources file with the upstream projects' release indices and print the pins that are newer.",
-        ("--cache-dir", "--mirror", "--log-format"),
+        ("--cache-dir", "--log-format"),
     ),
 )  # fmt: skip
 

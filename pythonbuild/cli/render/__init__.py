@@ -31,12 +31,12 @@ class Renderer(Protocol):
 
 
 def choose_format(wanted: str, environ: Mapping[str, str], terminal: bool) -> str:
-    """Resolve ``auto``: CI groups on GitHub, the board on a terminal, plain lines elsewhere."""
-    if wanted != "auto":
-        return wanted
-    if environ.get("GITHUB_ACTIONS") == "true":
-        return "github"
-    return "board" if terminal and environ.get("TERM", "") not in ("", "dumb") else "plain"
+    """Resolve ``auto``: CI groups on GitHub, the board on a terminal that can draw one, plain lines elsewhere."""
+    if wanted == "auto":
+        wanted = "github" if environ.get("GITHUB_ACTIONS") == "true" else "board"
+    if wanted == "board" and not (terminal and environ.get("TERM", "") not in ("", "dumb")):
+        return "plain"
+    return wanted
 
 
 class Screen:

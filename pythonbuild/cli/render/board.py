@@ -7,6 +7,7 @@ is imported when the first step really starts: a build that finds everything in 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -44,19 +45,23 @@ class State:
     expected: dict[str, float | None] = field(default_factory=dict)
     running: dict[str, Running] = field(default_factory=dict)
     status: dict[str, str] = field(default_factory=dict)
+    first_step: float | None = None
+    finished_seconds: float = 0.0
     fetches: dict[str, FetchProgress] = field(default_factory=dict)
 
     def update(self, event: Event, now: float) -> None:
         match event:
             case BuildStarted():
-                self.expected, self.jobs = dict(event.expected), event.jobs
+                self.jobs = event.jobs
                 self.expected = {step: event.expected.get(step) for step in event.steps}
             case StepStarted():
                 self.running[event.step] = Running(now, event.expected)
+                self.first_step = now if self.first_step is None else self.first_step
             case StepLine() if event.step in self.running:
                 self.running[event.step].line = event.line
             case StepFinished():
-                self.running.pop(event.step, None)
+                if self.running.pop(event.step, None):
+                    self.finished_seconds += event.seconds
                 self.status[event.step] = event.status
             case FetchProgress(finished=True):
                 self.fetches.pop(event.file, None)
@@ -66,8 +71,8 @@ class State:
     def remaining(self, now: float) -> float | None:
         """Return the seconds that are left, learned from earlier runs; None when a step has never run before.
 
-        Work that is left is spread over as many steps as have run at once so far (their own makes share the cores),
-        but the end is never nearer than that of the longest step that runs.
+        The work that is left is spread over as many steps as have run at once so far, but the end is never nearer
+        than that of the longest step that runs.
         """
         waiting = [seconds for step, seconds in self.expected.items()
                    if step not in self.status and step not in self.running]  # fmt: skip
@@ -76,11 +81,19 @@ class State:
         known = [seconds for seconds in (*waiting, *left) if seconds is not None]
         if len(known) < len(waiting) + len(left) or not known:
             return None
-        at_once = max(1, min(self.jobs, len(self.running)))
-        return max(sum(known) / at_once, *(seconds for seconds in left if seconds is not None), 0.0)
+        return max(sum(known) / self._at_once(now), *(seconds for seconds in left if seconds is not None), 0.0)
+
+    def _at_once(self, now: float) -> float:
+        """Return how many steps have run at once on average; what runs now counts as if it had for a while."""
+        wall = now - self.first_step if self.first_step is not None else 0.0
+        busy = self.finished_seconds + sum(now - step.started for step in self.running.values())
+        memory = 20.0
+        return max(1.0, (busy + memory * min(self.jobs, len(self.running))) / (wall + memory))
 
     def headline(self, now: float) -> str:
         """Return ``7 of 24 steps, 3 cached   1:02   about 4:10 left``."""
+        if not self.expected:
+            return f"preparing   {clock(now - self.begin)}"
         done = sum(status in ("built", "cached") for status in self.status.values())
         cached = sum(status == "cached" for status in self.status.values())
         failed = sum(status == "failed" for status in self.status.values())
@@ -103,18 +116,17 @@ class BoardRenderer:
         self._now = now
         self._console = console
         self._live: Live | None = None
+        self._lock = threading.Lock()  # between events and rich's drawing thread
         self._state = State(begin=now())
         self._plain = PlainRenderer(self._line, now)
 
     def show(self, event: Event) -> None:
-        self._state.update(event, self._now())
-        if self._live is None and (isinstance(event, StepStarted) or self._worth_drawing(event)):
+        with self._lock:
+            self._state.update(event, self._now())
+        if self._live is None and (isinstance(event, StepStarted) or _is_under_way(event)):
             self._start()
-        if not isinstance(event, StepStarted | FetchProgress):  # the board shows these
+        if not isinstance(event, StepStarted) and not _is_under_way(event):  # the board shows these
             self._plain.show(event)
-
-    def _worth_drawing(self, event: Event) -> bool:
-        return isinstance(event, FetchProgress) and not event.finished
 
     def _start(self) -> None:
         from rich.console import Console
@@ -134,13 +146,15 @@ class BoardRenderer:
             from rich.text import Text
 
             self._console.print(Text(line), soft_wrap=True)
+            self._live.refresh()  # printing repeats the board as it was drawn last
 
     def _draw(self) -> RenderableType:
         assert self._console is not None
         from rich.text import Text
 
         width, height = self._console.size
-        rows = board_rows(self._state, self._now(), width, height)
+        with self._lock:
+            rows = board_rows(self._state, self._now(), width, height)
         text = Text("\n".join(rows), no_wrap=True, overflow="ellipsis")
         text.stylize("bold", len(text.plain) - len(rows[-1]))
         return text
@@ -153,6 +167,10 @@ class BoardRenderer:
             live, self._live = self._live, None
             live.stop()
         self._plain.close()
+
+
+def _is_under_way(event: Event) -> bool:
+    return isinstance(event, FetchProgress) and not event.finished
 
 
 def board_rows(state: State, now: float, width: int, height: int) -> list[str]:

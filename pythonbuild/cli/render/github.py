@@ -7,11 +7,13 @@ Steps run at the same time, so a step's lines are kept and shown as one group wh
 from __future__ import annotations
 
 import secrets
+import time
 from collections import deque
 from collections.abc import Callable
 
+from pythonbuild.cli.render.fetches import FetchLog
 from pythonbuild.cli.render.summary import Summary, failure_lines
-from pythonbuild.cli.render.text import duration, printable, size
+from pythonbuild.cli.render.text import duration, printable
 from pythonbuild.engine.events import BuildStarted, Event, FetchProgress, Note, StepFinished, StepLine
 
 #: Lines of a step that are kept; its log file has all of them.
@@ -21,14 +23,20 @@ KEPT = 5000
 class GithubRenderer:
     """``write`` takes one line; ``token`` fences foreign lines and must not be guessable by them."""
 
-    def __init__(self, write: Callable[[str], None], token: str = "") -> None:
+    def __init__(self, write: Callable[[str], None], token: str = "",
+                 now: Callable[[], float] = time.monotonic) -> None:  # fmt: skip
         self._write = write
         self._token = token or secrets.token_hex(16)
         self._summary = Summary()
+        self._fetches = FetchLog(lambda kind, text: write(_data(f"{kind} {text}")), now)
         self._lines: dict[str, deque[str]] = {}
 
     def show(self, event: Event) -> None:
         self._summary.add(event)
+        if isinstance(event, FetchProgress):
+            self._fetches.add(event)
+            return
+        self._fetches.flush()
         match event:
             case Note(level="warning"):
                 self._write(f"::warning::{_data(event.text)}")
@@ -36,8 +44,6 @@ class GithubRenderer:
                 self._write(_data(event.text))
             case BuildStarted():
                 self._write(f"{len(event.steps)} steps in {event.environment} with {event.jobs} jobs")
-            case FetchProgress(finished=True) if event.done:
-                self._write(_data(f"fetched {event.file}, {size(event.done)}"))
             case StepLine():
                 self._lines.setdefault(event.step, deque(maxlen=KEPT)).append(event.line)
             case StepFinished():
@@ -67,6 +73,7 @@ class GithubRenderer:
         self._write(f"::error title={_property(reason)}::{_data(message)}")
 
     def close(self) -> None:
+        self._fetches.flush()
         table = self._summary.table()
         if table:
             self._group(table[-1], table[1:-1])

@@ -5,14 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from pythonbuild.cli.render.fetches import FetchLog
 from pythonbuild.cli.render.summary import Summary, failure_lines
-from pythonbuild.cli.render.text import clock, duration, size
+from pythonbuild.cli.render.text import clock, duration
 from pythonbuild.engine.events import BuildStarted, Event, FetchProgress, Note, StepFinished, StepStarted
-
-#: A file smaller than this is only counted: a root filesystem is made from hundreds of them.
-SMALL = 5_000_000
-#: Seconds between two lines about the same slow download.
-PATIENCE = 20.0
 
 
 class PlainRenderer:
@@ -23,15 +19,14 @@ class PlainRenderer:
         self._now = now
         self._begin = now()
         self._summary = Summary()
-        self._fetching: dict[str, float] = {}
-        self._small = [0, 0]
+        self._fetches = FetchLog(self._line, now)
 
     def show(self, event: Event) -> None:
         self._summary.add(event)
         if isinstance(event, FetchProgress):
-            self._fetch(event)
+            self._fetches.add(event)
             return
-        self._tell_small_files()
+        self._fetches.flush()
         match event:
             case Note():
                 self._line("warning" if event.level == "warning" else "note", event.text)
@@ -54,28 +49,6 @@ class PlainRenderer:
             for line in failure_lines(event):
                 self._write(line)
 
-    def _fetch(self, event: FetchProgress) -> None:
-        now = self._now()
-        since = self._fetching.setdefault(event.file, now)
-        if event.finished:
-            del self._fetching[event.file]
-            if event.done < SMALL:
-                self._small[0] += 1
-                self._small[1] += event.done
-            else:
-                origin = f" from {event.origin}" if event.origin else ""
-                self._line("fetched", f"{event.file}  {size(event.done)}{origin}")
-        elif now - since >= PATIENCE:
-            self._fetching[event.file] = now
-            total = f" of {size(event.total)}" if event.total else ""
-            self._line("fetch", f"{event.file}  {size(event.done)}{total}")
-
-    def _tell_small_files(self) -> None:
-        count, total = self._small
-        if count:
-            self._small = [0, 0]
-            self._line("fetched", f"{count} small file{'s' if count != 1 else ''}  {size(total)}")
-
     def _line(self, kind: str, text: str) -> None:
         self._write(f"{clock(self._now() - self._begin):>6}  {kind:<9} {text}")
 
@@ -83,6 +56,6 @@ class PlainRenderer:
         """The command line itself writes the error's line."""
 
     def close(self) -> None:
-        self._tell_small_files()
+        self._fetches.flush()
         for line in [*self._summary.table(), *self._summary.archives()]:
             self._write(line)

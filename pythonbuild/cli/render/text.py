@@ -46,7 +46,8 @@ def short_path(path: Path) -> str:
 
 def printable(line: str) -> str:
     """Return a program's output line without what would move the cursor or change colours."""
-    return "".join(character if character.isprintable() else " " for character in _without_escapes(line)).rstrip()
+    clean = _without_escapes(line).expandtabs(4)
+    return "".join(character if character.isprintable() else " " for character in clean).rstrip()
 
 
 def _without_escapes(line: str) -> str:

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pythonbuild.cli import reference
+from pythonbuild.cli.help import help_text, version_text
+from pythonbuild.cli.options import COMMANDS
+
+
+def test_docs_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+    assert reference.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_every_flag_and_event_is_told() -> None:
+    text = reference.render()
+    for word in ("``--cache-dir DIR``", "``PYTHONBUILD_CACHE_DIR``", "``StepFinished``", "``why STEP``"):
+        assert word in text
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name or "build")
+def test_help_is_short_and_narrow(command: object) -> None:
+    text = help_text(command, "build-linux.py")  # type: ignore[arg-type]
+    lines = text.splitlines()
+    assert len(lines) < 50
+    assert max(map(len, lines)) <= 100
+    assert lines[0].startswith("usage: ./build-linux.py")
+
+
+def test_version_names_the_commit(tmp_path: Path) -> None:
+    assert "(" not in version_text("x", tmp_path)
+    git = tmp_path / ".git"
+    git.mkdir()
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
+    (git / "packed-refs").write_text("# pack-refs\n0123456789abcdef refs/heads/main\n")
+    assert "(0123456789ab)" in version_text("x", tmp_path)
+    (git / "refs/heads").mkdir(parents=True)
+    (git / "refs/heads/main").write_text("fedcba9876543210\n")
+    assert "(fedcba987654)" in version_text("x", tmp_path)
