@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from pythonbuild.config.model import Pin
-from pythonbuild.errors import BuildError
+from pythonbuild.errors import BuildError, NoSpaceError
 from pythonbuild.sources.cache import DownloadCache, Part, check_space, sha256_of
 from pythonbuild.sources.failures import Failure, failed, together, wrong_content
 from pythonbuild.sources.parallel import Stopped, run_parallel
@@ -52,6 +52,8 @@ class Fetcher:
         self._stop = threading.Event()
         self._told: set[str] = set()
         self._told_lock = threading.Lock()
+        self._lost: dict[str, str] = {}  # hosts that did not answer, and why
+        self._gathering = False
 
     @property
     def downloads(self) -> Path:
@@ -95,7 +97,9 @@ class Fetcher:
                 return path
             try:
                 return self._from_places(file, part)
-            except BuildError:
+            except BuildError as error:
+                if isinstance(error, NoSpaceError):
+                    part.restart()  # a full disk needs the space more than the next try needs the half
                 self._progress(file.filename, 0, 0)
                 raise
 
@@ -107,13 +111,18 @@ class Fetcher:
         """Fetch several files at once and return their paths in the same order.
 
         Every file is tried before one error is raised that names all that could not be had; an error of this machine
-        ends it at once.
+        ends it at once. Hosts that did not answer are told of at the end.
         """
         return self.gather([partial(self.fetch, file) for file in files])
 
     def gather(self, calls: Sequence[Callable[[], Path]]) -> list[Path]:
         """Do the same for calls that fetch, whatever else they do."""
-        outcomes = run_parallel(lambda call: call(), calls, jobs=self._jobs, stop=self._stop)
+        self._gathering = True
+        try:
+            outcomes = run_parallel(lambda call: call(), calls, jobs=self._jobs, stop=self._stop)
+        finally:
+            self._gathering = False
+            self._tell_lost()
         errors = [outcome for outcome in outcomes if isinstance(outcome, BuildError)]
         if errors:
             raise together(errors, downloads=self.downloads)
@@ -175,9 +184,21 @@ class Fetcher:
     def _tell_failures(self, file: WantedFile, failures: Sequence[Failure]) -> None:
         for place, error in failures:
             if error.host_down or error.silent:
-                self._tell(f"{place.origin} {error}; other places are used")
+                self._lost.setdefault(place.origin, str(error))
             elif error.found:
                 self._tell(f"{file.filename}: {place.origin} {error}; another place had the right file")
+
+        if not self._gathering:
+            self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        """Say once of each host that it did not answer; many hosts with the same trouble are one line."""
+        with self._told_lock:
+            new = {host: reason for host, reason in self._lost.items() if host not in self._told}
+            self._told.update(new)
+        for reason in dict.fromkeys(new.values()):
+            hosts = sorted(host for host in new if new[host] == reason)
+            self.note(f"{', '.join(hosts)} {reason}; other places are used")
 
     def _from_place(self, file: WantedFile, place: Place, part: Part) -> None:
         """Bring the whole file into ``part`` and verify it, or raise PlaceError."""

@@ -208,7 +208,7 @@ def _connect(address: tuple[str, int], patience: float, outcome: list[str]) -> N
         with socket.create_connection(address, timeout=patience / 3):
             outcome.append("")
     except socket.gaierror:
-        outcome.append("its name cannot be resolved")
+        outcome.append("no such name")
     except OSError as error:
         outcome.append(error.strerror or str(error))
     except UnicodeError:

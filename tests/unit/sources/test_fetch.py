@@ -275,6 +275,7 @@ def test_no_space_in_the_middle(server: Server, desk: Desk, monkeypatch: pytest.
     monkeypatch.setattr(os, "write", write)
     with pytest.raises(NoSpaceError, match="no space left: found No space left on device; free some"):
         desk.fetcher().fetch(wanted("a", DATA, f"{server.url}/a"))
+    assert desk.left() == []
 
 
 def test_a_cache_that_cannot_be_written(desk: Desk) -> None:
