@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
+
+#: Terminal sequences: colours and cursor movements, titles and links, two-character ones.
+_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-_])")
 
 
 def duration(seconds: float) -> str:
@@ -46,17 +50,9 @@ def short_path(path: Path) -> str:
 
 def printable(line: str) -> str:
     """Return a program's output line without what would move the cursor or change colours."""
-    clean = _without_escapes(line).expandtabs(4)
+    line = line.rstrip("\r\n").rsplit("\r", 1)[-1]
+    clean = _ESCAPES.sub("", line).expandtabs(4)
     return "".join(character if character.isprintable() else " " for character in clean).rstrip()
-
-
-def _without_escapes(line: str) -> str:
-    if "\x1b" not in line:
-        return line.rsplit("\r", 1)[-1] if "\r" in line.rstrip("\r\n") else line.rstrip("\r\n")
-    import re
-
-    return _without_escapes(re.sub(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-_]|$)", "", line)
-                            .replace("\x1b", ""))  # fmt: skip
 
 
 def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
