@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pythonbuild.config.document import Node, read_document
 from pythonbuild.config.model import Pin, ReleaseIndex, Source
@@ -92,7 +93,7 @@ def _pin(source: str, node: Node) -> Pin:
     if size <= 0:
         raise keys["size"].fail("not a size", found=size, expected="the file's size in bytes")
     for url in keys["urls"].elements() if "urls" in keys else []:
-        if not url.text().startswith(("https://", "http://")):
+        if not _is_address(url.text()):
             raise url.fail("not an address that can be fetched", found=url.text(), expected="https://… or http://…")
     pool = keys["pool"].text() if "pool" in keys else ""
     if "pool" in keys and (not pool.startswith("pool/") or ".." in pool.split("/")):
@@ -110,6 +111,10 @@ def _pin(source: str, node: Node) -> Pin:
 
 def _release_index(node: Node) -> ReleaseIndex:
     keys = node.mapping(required=["url", "pattern"])
+    if not _is_address(keys["url"].text()):
+        raise keys["url"].fail(
+            "not an address that can be fetched", found=keys["url"].text(), expected="https://… or http://…"
+        )
     pattern = keys["pattern"].text()
     try:
         groups = re.compile(pattern).groups
@@ -120,6 +125,14 @@ def _release_index(node: Node) -> ReleaseIndex:
             "wrong number of groups", found=groups, expected="one group, which matches the version"
         )
     return ReleaseIndex(keys["url"].text(), pattern)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def version_key(version: str) -> tuple[tuple[int, int, str], ...]:

@@ -63,7 +63,7 @@ def _mismatch(file: WantedFile, place: Place, error: PlaceError, lines: tuple[st
     others = [line for line in lines if line != f"{place.origin} {error}"]
     kept = f"kept as {error.kept}" if error.kept else "left where it is"
     return HashMismatchError(
-        f"{file.filename} from {place.url or place.path}: wrong content",
+        f"{file.filename} from {place.shown}: wrong content",
         found=f"sha256 {error.found}",
         expected=f"sha256 {file.sha256}",
         advice=f"it is {kept} and not used; other places: {'; '.join(others) if others else 'none'}",

@@ -184,7 +184,8 @@ class Fetcher:
     def _tell_failures(self, file: WantedFile, failures: Sequence[Failure]) -> None:
         for place, error in failures:
             if error.host_down or error.silent:
-                self._lost.setdefault(place.origin, str(error))
+                with self._told_lock:
+                    self._lost.setdefault(place.origin, str(error))
             elif error.found:
                 self._tell(f"{file.filename}: {place.origin} {error}; another place had the right file")
 

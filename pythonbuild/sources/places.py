@@ -49,6 +49,12 @@ class Place:
     path: Path | None = None
     url: str = ""
 
+    @property
+    def shown(self) -> str:
+        """Return the whole address for messages, without user name and password."""
+        parts = urlsplit(self.url)
+        return parts._replace(netloc=self.origin).geturl() if self.url else str(self.path)
+
 
 @dataclass(frozen=True)
 class Places:
@@ -69,7 +75,7 @@ class Places:
             if not directory.is_dir():
                 raise UsageError(f"--source-dir: {directory} is not a directory")
         for mirror in self.mirrors:
-            root = place_at(mirror).path
+            root = place_at(mirror, flag="--mirror").path
             if root and not root.is_dir():
                 raise UsageError(f"--mirror: {root} is not a directory")
 
@@ -95,18 +101,27 @@ class Places:
         return [place.path for place in self.of(without_pool) if place.path and is_there(place.path)]
 
 
-def place_at(base: str, below: str = "") -> Place:
+def place_at(base: str, below: str = "", *, flag: str = "") -> Place:
     """Return the place of a file below a mirror's base: http(s)://, file:// or a plain directory."""
-    parts = urlsplit(base)
+    try:
+        parts = urlsplit(base)
+        origin = host_of(base)
+    except ValueError as error:
+        raise _no_address(base, flag) from error
     if parts.scheme in ("http", "https") and parts.hostname:
         url = f"{base.rstrip('/')}/{quote(below, safe='/+~')}" if below else base
-        return Place(host_of(base), url=url)
+        return Place(origin, url=url)
     if parts.scheme == "file" or (not parts.scheme and base):
         root = Path(unquote(parts.path) if parts.scheme else base)
         path = root / below if below else root
         return Place(str(path), path=path)
-    raise UsageError("--mirror: not an address that files can be had from", found=repr(base),
-                     expected="http://…, https://…, file:///… or a directory")  # fmt: skip
+    raise _no_address(base, flag)
+
+
+def _no_address(base: str, flag: str) -> UsageError:
+    what = "not an address that files can be had from"
+    return UsageError(f"{flag}: {what}" if flag else what, found=repr(base),
+                      expected="http://…, https://…, file:///… or a directory")  # fmt: skip
 
 
 def is_there(path: Path) -> bool:
@@ -118,10 +133,9 @@ def is_there(path: Path) -> bool:
 
 
 def host_of(url: str) -> str:
-    """Return ``host`` or ``host:port``, without user name and password: it appears in messages."""
+    """Return ``host`` or ``host:port``, without user name and password: it appears in messages.
+
+    Raises ValueError if it is none.
+    """
     parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
-    return f"{parts.hostname}:{port}" if port else str(parts.hostname)
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)

@@ -7,6 +7,7 @@ again in this run. Only failures that a second try may cure are marked temporary
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -27,6 +28,7 @@ _MAX_REDIRECTS = 10
 _TEMPORARY_STATUS = (408, 425, 429, 500, 502, 503, 504)
 _SILENCES = 2
 _STRIKES = 3
+_ERRNO = re.compile(r"\[Errno -?\d+\] ")
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,7 @@ class Web:
                     _check_status(response)
                     yield response
                     return
-            url = urljoin(url, target)
-            if urlsplit(url).scheme not in ("http", "https"):
-                raise PlaceError(f"sends on to an address that cannot be used ({url})")
+            url = _redirected(url, target)
         raise PlaceError("sends from one address to the next without end")
 
     def _ask(self, url: str, headers: dict[str, str]) -> requests.Response:
@@ -189,6 +189,16 @@ class Web:
             return self._hosts.setdefault(f"{urlsplit(url).scheme}://{host_of(url)}", _Host())
 
 
+def _redirected(url: str, target: str) -> str:
+    try:
+        url = urljoin(url, target)
+        if urlsplit(url).scheme in ("http", "https") and host_of(url):
+            return url
+    except ValueError:
+        pass
+    raise PlaceError(f"sends on to an address that cannot be used ({target})")
+
+
 def _check_status(response: requests.Response) -> None:
     status = response.status_code
     if status in (200, 206, 416):
@@ -218,20 +228,28 @@ def _connect(address: tuple[str, int], patience: float, outcome: list[str]) -> N
 def _explain(error: requests.RequestException, timing: Timing) -> PlaceError:
     cause = error.args[0] if error.args else error
     reason = getattr(cause, "reason", cause)
+    short = _innermost(reason)
     match error:
         case requests.exceptions.SSLError():
-            return PlaceError(f"cannot be trusted (TLS: {reason})", host_down=True)
+            return PlaceError(f"cannot be trusted (TLS: {short})", host_down=True)
         case requests.exceptions.ProxyError():
-            return PlaceError(f"cannot be reached through the proxy ({reason})", host_down=True)
+            return PlaceError(f"cannot be reached through the proxy ({short})", host_down=True)
         case requests.exceptions.ConnectTimeout():
             return PlaceError(f"cannot be reached (no connection in {timing.connect:g} s)", host_down=True)
         case requests.exceptions.ReadTimeout():
             return PlaceError(f"did not answer in {timing.read:g} s", temporary=True, silent=True)
         case requests.exceptions.ConnectionError():
             if isinstance(reason, urllib3.exceptions.NewConnectionError):
-                return PlaceError(f"cannot be reached ({reason})", host_down=True)
+                return PlaceError(f"cannot be reached ({short})", host_down=True)
             return PlaceError("broke the connection", temporary=True)
     return PlaceError(f"cannot be asked ({error})")
+
+
+def _innermost(reason: object) -> str:
+    """Return the last words of a chain of errors: what the system, the proxy or the TLS library said."""
+    while isinstance(reason, Exception) and reason.args and isinstance(reason.args[-1], Exception):
+        reason = reason.args[-1]
+    return _ERRNO.sub("", str(reason).rpartition(": ")[2])
 
 
 def read_some(response: requests.Response, amount: int, timing: Timing) -> bytes:

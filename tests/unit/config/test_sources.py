@@ -80,13 +80,19 @@ Change = Callable[[dict[str, Any]], object]
         (lambda s: s["pins"][0].update(version="3 13"), r"pins\[0\]\.version: not a version"),
         (lambda s: s["pins"][0].update(filename="../x"), r"pins\[0\]\.filename: not a plain file name"),
         (lambda s: s["pins"][0].update(urls=["ftp://x/y"]), r"pins\[0\]\.urls\[0\]: not an address"),
+        (lambda s: s["pins"][0].update(urls=["https:///y"]), r"pins\[0\]\.urls\[0\]: not an address"),
+        (lambda s: s["pins"][0].update(urls=["https://x:y/"]), r"pins\[0\]\.urls\[0\]: not an address"),
         (lambda s: s["pins"][0].update(pool="main/p"), r"pins\[0\]\.pool: not a path of a distribution"),
         (lambda s: s["pins"][0].update(pool="pool/../x"), r"pins\[0\]\.pool: not a path of a distribution"),
         (lambda s: s["pins"][1].update(version="3.13.15"), r"pins\[1\]: version is pinned twice: found 3\.13\.15"),
         (lambda s: s["pins"][1].update(version="3.13.16"), r"pins\[1\]: pins are not newest first: found 3\.13\.16"),
         (lambda s: s["pins"][1].update(filename="Python-3.13.15.tar.xz"), r"pins\[1\]: filename stands for two"),
-        (lambda s: s.update(release_index={"url": "u", "pattern": "("}), r"pattern: not a regular expression"),
-        (lambda s: s.update(release_index={"url": "u", "pattern": "x"}), r"pattern: wrong number of groups: found 0"),
+        (lambda s: s.update(release_index={"url": "x", "pattern": "()"}), r"release_index\.url: not an address"),
+        (lambda s: s.update(release_index={"url": "https://x/", "pattern": "("}), r"pattern: not a regular expression"),
+        (
+            lambda s: s.update(release_index={"url": "https://x/", "pattern": "x"}),
+            r"pattern: wrong number of groups: found 0",
+        ),
     ],
 )
 def test_refuses(tmp_path: Path, change: Change, message: str) -> None:

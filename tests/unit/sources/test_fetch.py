@@ -287,15 +287,18 @@ def test_a_cache_that_cannot_be_written(desk: Desk) -> None:
 def test_wrong_places_are_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--source-dir: .*absent is not a directory"):
         Places(source_dirs=(tmp_path / "absent",))
-    for mirror in ("s3://bucket", "http://", ""):
+    for mirror in ("s3://bucket", "http://", "", "http://[::1/", "http://x:99999/"):
         with pytest.raises(UsageError, match="--mirror: not an address"):
             Places(mirrors=(mirror,))
     with pytest.raises(UsageError, match=r"--mirror: .*absent is not a directory"):
         Places(mirrors=((tmp_path / "absent").as_uri(),))
 
 
-def test_messages_hold_no_password(dead: str, desk: Desk) -> None:
-    mirror = dead.replace("http://", "http://me:secret@")
-    with pytest.raises(FetchError) as caught:
-        desk.fetcher(mirrors=(mirror,)).fetch(WantedFile("a", "0" * 64, 3))
-    assert "secret" not in str(caught.value)
+def test_messages_hold_no_password(server: Server, dead: str, desk: Desk) -> None:
+    server.answers["/a"] = file(b"abc")
+    for base, error in ((dead, FetchError), (server.url, HashMismatchError)):
+        mirror = base.replace("http://", "http://me:secret@")
+        with pytest.raises(error) as caught:
+            desk.fetcher(mirrors=(mirror,)).fetch(WantedFile("a", "0" * 64, 3))
+        assert "secret" not in str(caught.value)
+        assert base.removeprefix("http://") in str(caught.value)

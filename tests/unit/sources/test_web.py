@@ -75,6 +75,7 @@ def test_it_is_had_in_the_end(server: Server, desk: Desk, answer: Answer) -> Non
         (hangs(DATA, sent=10), "sent nothing for 0.2 s", True),
         (trickles(DATA), "bytes in 0 s", True),
         (redirect("/a"), "sends from one address to the next without end", False),
+        (redirect("http://x:y/"), "an address that cannot be used (http://x:y/)", False),
         (redirect("ftp://x/y"), "an address that cannot be used (ftp://x/y)", False),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -225,7 +226,7 @@ def test_hosts_that_swallow_everything_cost_little_time(desk: Desk, monkeypatch:
 
 def test_a_proxy_that_refuses(desk: Desk, dead: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", dead)
-    with pytest.raises(FetchError, match=r"upstream.test cannot be reached through the proxy"):
+    with pytest.raises(FetchError, match=r"upstream.test cannot be reached through the proxy \(Connection refused\)"):
         desk.fetcher().fetch(wanted("a", DATA, "https://upstream.test/a"))
 
 
