@@ -72,12 +72,12 @@ def _guarded(script: str, repository: Path, parsed: Arguments, screen: Screen) -
         screen.close()
     except BaseException as error:  # noqa: BLE001 - the one place where everything ends as a line
         return _failed(script, repository, parsed, screen, error)
-    return _lost(script, screen) if screen.lost else status
+    return _lost(script, screen.lost) if screen.lost else status
 
 
 def _failed(script: str, repository: Path, parsed: Arguments, screen: Screen, error: BaseException) -> int:
     if screen.lost:
-        return _lost(script, screen)
+        return _lost(script, screen.lost)
     from pythonbuild.cli.failures import explain
     from pythonbuild.cli.requests import cache_directory
 
@@ -91,11 +91,11 @@ def _failed(script: str, repository: Path, parsed: Arguments, screen: Screen, er
     return _put(sys.stderr, text, failure.exit_code)
 
 
-def _lost(script: str, screen: Screen) -> int:
+def _lost(script: str, error: OSError) -> int:
     """End after the output could not be written; a reader that went away (``| head``) needs no message."""
-    if isinstance(screen.lost, BrokenPipeError):
+    if isinstance(error, BrokenPipeError):
         return 128 + 13
-    return _put(sys.stderr, f"{script}: the output cannot be written: {screen.lost}\n", 1)
+    return _put(sys.stderr, f"{script}: the output cannot be written: {error.strerror}\n", 1)
 
 
 def _catch_signals() -> None:
