@@ -30,9 +30,10 @@ case $BUILD_OPTIONS in
 esac
 if [ "$minor" -le 11 ]; then
     arguments+=(--with-system-ffi)
-    scripts=python-config
+    # sharedmods is setup.py's there, which finds nothing left to build; the installation calls it for its scripts.
+    goals=(oldsharedmods python-config)
 else
-    scripts=scripts
+    goals=(sharedmods scripts)
 fi
 if [ "$minor" -ge 14 ]; then
     # Several hash modules share code. Given as objects it would be linked twice; given as archives once.
@@ -44,7 +45,7 @@ fi
 # CFLAGS and LDFLAGS of the environment would be repeated to everybody who compiles an extension: CPython has its own,
 # and variables that end with its own build. --exclude-libs keeps the dependencies' symbols to ourselves.
 unset CFLAGS CXXFLAGS
-export OPT='-DNDEBUG -fwrapv -O3 -Wall'
+export OPT='-fwrapv -O3 -Wall'
 [ "$BUILD_OPTIONS" != debug ] || export OPT='-fwrapv -O0 -Wall'
 export LDFLAGS_NODIST='-Wl,--exclude-libs,ALL'
 export LINKCC="$CC -pthread -no-pie"
@@ -57,7 +58,7 @@ python3 /recipe/build_facts.py check-configure
 
 ldversion=$(sed -n 's/^LDVERSION=[[:space:]]*//p' Makefile)
 case $ldversion in *ABIFLAGS*) ldversion=$series$(sed -n 's/^ABIFLAGS=[[:space:]]*//p' Makefile) ;; esac
-make "${make_variables[@]}" python "libpython$ldversion.so" libpython3.so "libpython$ldversion.a" platform sharedmods "$scripts"
+make "${make_variables[@]}" python "libpython$ldversion.so" libpython3.so "libpython$ldversion.a" platform "${goals[@]}"
 
 # "-o all": what is wanted is built. libinstall would compile the library three times over, which compile_library.py
 # does once and in a fixed order.
@@ -67,15 +68,21 @@ make "${make_variables[@]}" -o all -o libinstall install ENSUREPIP=no DESTDIR="$
 # pip, as ensurepip installs it, less the byte code.
 python=$root/bin/python$ldversion
 ln -s "python$series" "$root/bin/python"
+bundled=()
 for wheel in Lib/ensurepip/_bundled/*.whl; do
-    name=${wheel##*/}
-    "$python" -I "$wheel/pip" install --no-index --find-links Lib/ensurepip/_bundled --no-compile --no-cache-dir \
-        --disable-pip-version-check --root-user-action=ignore "${name%%-*}"
+    wheel=${wheel##*/}
+    bundled+=("${wheel%%-*}")
 done
+"$python" -IB "$(echo Lib/ensurepip/_bundled/pip-*.whl)/pip" install --no-index --find-links Lib/ensurepip/_bundled --no-compile \
+    --no-cache-dir --disable-pip-version-check --root-user-action=ignore "${bundled[@]}"
+if [ -d "$root/lib/python$series/lib2to3" ]; then
+    "$python" -IB -m lib2to3.pgen2.driver "$root/lib/python$series/lib2to3/Grammar.txt"
+    "$python" -IB -m lib2to3.pgen2.driver "$root/lib/python$series/lib2to3/PatternGrammar.txt"
+fi
 
 if [ -d "$PREFIX/lib/tcl8.6" ]; then
     cp -a "$PREFIX"/lib/tcl8.6 "$PREFIX"/lib/tcl8 "$PREFIX"/lib/tk8.6 "$root/lib/"
 fi
 python3 /recipe/relocate.py "$root" "$series"
-"$python" -I -S /recipe/compile_library.py "$root/lib/python$series" "/install/lib/python$series"
+"$python" -IBS /recipe/compile_library.py "$root/lib/python$series" "/install/lib/python$series"
 python3 /recipe/build_facts.py collect "$OUT/build" "${make_variables[@]}"
