@@ -26,6 +26,7 @@ import requests
 from docker.models.containers import Container
 from docker.types import LogConfig, Ulimit
 from docker.types import Mount as DockerMount
+from docker.utils.socket import frames_iter
 
 from pythonbuild.environments.base import Command, Probe
 from pythonbuild.environments.docker_image import ensure_image, image_name
@@ -106,12 +107,12 @@ class DockerEnvironment:
         with self._lock:
             self._running.add(str(container.id))
         try:
-            output = container.attach(stream=True, stdout=True, stderr=True)
-            container.start()
-            if self._cancelled:  # between the look above and the start
-                container.kill()
-            for line in lines(output):
-                on_line(line)
+            with attached(client, str(container.id)) as output:
+                container.start()
+                if self._cancelled:  # between the look above and the start
+                    container.kill()
+                for line in lines(output):
+                    on_line(line)
             return int(container.wait()["StatusCode"])
         finally:
             with self._lock:
@@ -292,6 +293,16 @@ def create_container(client: docker.DockerClient, command: Command, user: str, c
         labels=labels(command, cache),
         log_config=LogConfig(type="none"),
     )  # fmt: skip
+
+
+@contextmanager
+def attached(client: docker.DockerClient, identity: str) -> Iterator[Iterator[bytes]]:
+    """Yield a container's output as it comes. The package's own attach() would never close its connection."""
+    channel = client.api.attach_socket(identity, params={"stdout": 1, "stderr": 1, "stream": 1})
+    try:
+        yield (chunk for _stream, chunk in frames_iter(channel, tty=False))  # type: ignore[no-untyped-call]
+    finally:
+        channel._response.close()
 
 
 def docker_argv(command: Command, user: str, argv: tuple[str, ...]) -> list[str]:

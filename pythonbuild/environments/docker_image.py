@@ -117,6 +117,8 @@ def _add(archive: tarfile.TarFile, path: Path, name: str) -> None:
     info.uid = info.gid = 0
     info.uname = info.gname = "root"
     info.mtime = int(info.mtime)
+    if name == "tmp":
+        info.mode = 0o1777  # Docker gives a tmpfs the mode of the directory that it covers
     if info.isreg():
         with path.open("rb") as stream:
             archive.addfile(info, stream)

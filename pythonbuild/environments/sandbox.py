@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pythonbuild.environments.base import MOUNT_POINTS, Command, Probe
-from pythonbuild.environments.chroot import FIRST_UID, MISSING, SLOTS, Chroots, make_dev
+from pythonbuild.environments.chroot import MISSING, Chroots
 from pythonbuild.environments.process import SHELL_ARGV, ProcessGroup, launcher_argv, shell_status, with_terminal
 from pythonbuild.errors import EnvironmentUnavailableError, MachineError
 
@@ -112,9 +112,9 @@ def run_launcher(spec: dict[str, Any], processes: ProcessGroup, on_line: Callabl
 def probe_sandbox() -> Probe:
     """Try the sandbox for real, on an empty root filesystem and without a command; then its fallback."""
     with tempfile.TemporaryDirectory(prefix="pythonbuild-probe-") as name:
-        root = Path(name).resolve()
+        root = Path(name).resolve() / "root"
         for point in MOUNT_POINTS:
-            Path(f"{root}{point}").mkdir()
+            Path(f"{root}{point}").mkdir(parents=True)
         spec = {"root": str(root), "argv": [], "env": {}, "cwd": "/", "mounts": [], "interactive": False}
         try:
             run_launcher(spec, ProcessGroup(), lambda _line: None)
@@ -124,11 +124,14 @@ def probe_sandbox() -> Probe:
             return Probe(ok=True, level="namespaces")
         if os.geteuid() != 0:
             return Probe(ok=False, advice=why)
+        chroots = Chroots(root.parent)
         try:
-            make_dev(root / "dev")
-            run_launcher({**spec, "mode": "chroot", "uid": FIRST_UID + SLOTS}, ProcessGroup(), lambda _line: None)
+            with chroots.prepared(spec) as prepared:
+                run_launcher(prepared, ProcessGroup(), lambda _line: None)
         except MachineError as error:
             return Probe(ok=False, advice=f"{why}; nor does a plain chroot work: {error}")
+        finally:
+            chroots.close()
         return Probe(ok=True, level="chroot", missing=MISSING, advice=why)
 
 
