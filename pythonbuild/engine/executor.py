@@ -159,6 +159,7 @@ class _Build:
         self._skip_rest()
         if self.failure:
             raise self.failure
+        assert self.digests.keys() == self.steps.keys()
 
     @property
     def _stopping(self) -> bool:
@@ -174,7 +175,7 @@ class _Build:
             self._settle()
             if not self._stopping:
                 self._start_what_fits()
-            if not self.running:
+            if not self.running and (self._stopping or not self.ready):
                 return self.corrupt or self._damage()
             self._wait()
 

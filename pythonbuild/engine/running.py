@@ -67,23 +67,25 @@ class Runner:
     def run(self, step: Step, key: str, inputs: Inputs, digests: Mapping[str, str], ended: Ended) -> None:
         """Run a step to its end, whatever that is, and tell ``ended``; then clean up.
 
-        The caller has taken a token for the step; it is given back here. Nobody has to wait while the work directory,
+        The caller has taken a token for the step; it is given back here, but only when the end has been told: what
+        becomes ready by it may be more urgent than what was ready before. Nobody has to wait while the work directory,
         often some ten thousand files, is removed.
         """
-        cleaning = contextlib.ExitStack()
-        ended(self._run(step, key, inputs, digests, cleaning))
+        slot, lock, cleaning = _Slot(self.jobserver), self.store.key_lock(key), contextlib.ExitStack()
+        ended(self._run(step, key, inputs, digests, slot, lock, cleaning))
+        slot.release()
+        lock.release(remove=True)
         try:
             cleaning.close()
         except OSError as error:
             self.emit(Note(f"step {step.name}: its work directory cannot be removed: {error}", "warning"))
 
     def _run(
-        self, step: Step, key: str, inputs: Inputs, digests: Mapping[str, str], cleaning: contextlib.ExitStack
-    ) -> Outcome:
+        self, step: Step, key: str, inputs: Inputs, digests: Mapping[str, str], slot: _Slot, lock: FileLock,
+        cleaning: contextlib.ExitStack,
+    ) -> Outcome:  # fmt: skip
         started = time.monotonic()
-        slot = _Slot(self.jobserver)
         log = StepLog(step.name, self.logs / f"{step.name.replace('/', '_')}.log", self.emit)
-        lock = self.store.key_lock(key)
         try:
             record = self._result_of_other(step, key, lock, slot)
             if record:
@@ -98,9 +100,6 @@ class Runner:
             return Outcome(step.name, time.monotonic() - started, error=error, log=log.path)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this step's failure and told as such
             return Outcome(step.name, time.monotonic() - started, error=_unexpected(step, error, log), log=log.path)
-        finally:
-            slot.release()
-            lock.release(remove=True)
 
     def _result_of_other(self, step: Step, key: str, lock: FileLock, slot: _Slot) -> Record | None:
         """Lock the action; return its result if another process or thread has built it meanwhile."""

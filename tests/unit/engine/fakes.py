@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +19,13 @@ from pythonbuild.engine.executor import LocalExecutor
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Plan, RecipeAction, Step
 from pythonbuild.engine.store import Store
 from pythonbuild.environments.base import Command
+
+_LIBC = ctypes.CDLL(None)
+
+
+def _die_with_parent() -> None:
+    """Let the kernel kill the step when its builder is killed, as every real environment does."""
+    _LIBC.prctl(1, signal.SIGKILL)
 
 
 class FakeEnvironment:
@@ -45,7 +54,7 @@ class FakeEnvironment:
             process = subprocess.Popen(
                 [outside(word) for word in command.argv], cwd=places[command.cwd], stdin=subprocess.DEVNULL,
                 env={**command.env, "PATH": "/usr/bin:/bin"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, start_new_session=True,
+                text=True, start_new_session=True, preexec_fn=_die_with_parent,
             )  # fmt: skip
             self._running.add(process)
         assert process.stdout
@@ -94,7 +103,9 @@ def recipe(name: str, script: str, needs: Sequence[str] = (), *, parameters: Map
 def library(name: str, *needs: str, before: str = ":") -> Step:
     """Return a step that installs tools/deps/NAME, made from what its needs installed."""
     read = " ".join(f"/tools/deps/{need}" for need in needs)
-    script = f"{before}; mkdir -p /out/tools/deps; {{ echo {name}; cat {read or '/dev/null'}; }} > /out/tools/deps/{name}"
+    script = (
+        f"{before}; mkdir -p /out/tools/deps; {{ echo {name}; cat {read or '/dev/null'}; }} > /out/tools/deps/{name}"
+    )
     return recipe(name, script, needs)
 
 
@@ -148,11 +159,11 @@ def main(cache: Path, started: Path) -> None:
 
 
 def start_builder(cache: Path, started: Path) -> subprocess.Popen[str]:
-    """Start this file as a program, in a process group of its own."""
+    """Start a program that calls main, in a process group of its own."""
     repository = Path(__file__).parents[3]
-    return subprocess.Popen([sys.executable, "-m", "tests.unit.engine.fakes", str(cache), str(started)], text=True,
-                            cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-                            )  # fmt: skip
+    program = "import sys, pathlib as p; from tests.unit.engine.fakes import main; main(*map(p.Path, sys.argv[1:]))"
+    return subprocess.Popen([sys.executable, "-c", program, str(cache), str(started)], text=True, cwd=repository,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
@@ -160,7 +171,3 @@ def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.01)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,429 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pythonbuild.engine import executor, inside, running
+from pythonbuild.engine.events import BuildStarted, Note, StepFinished, StepLine, StepStarted
+from pythonbuild.engine.executor import available_memory, dry_run, expected_seconds, why
+from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Plan, Step
+from pythonbuild.engine.store import Store
+from pythonbuild.errors import (
+    ConfigError,
+    FetchTemporaryError,
+    NoSpaceError,
+    PlanError,
+    StepFailedError,
+    StoreError,
+    UsageError,
+)
+from tests.unit.engine.fakes import (
+    ROOT,
+    Builder,
+    library,
+    plan_of,
+    recipe,
+    slow_plan,
+    start_builder,
+    wait_for,
+)
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> Builder:
+    return Builder(tmp_path / "cache")
+
+
+def leftovers(builder: Builder) -> list[str]:
+    """Return what a build left in the cache besides its results."""
+    places = ("work/*", "store/sessions/*", "store/locks/*", "roots/*.making")
+    return [str(path) for place in places for path in builder.cache.glob(place)]
+
+
+def content(builder: Builder, step: str, path: str, into: Path) -> str:
+    with Store(builder.cache) as store:
+        store.materialise(builder.digest(step), into)
+    return (into / path).read_text()
+
+
+def test_builds_once_and_hands_results_on(builder: Builder, tmp_path: Path) -> None:
+    plan = plan_of(library("zlib"), library("xz"), library("sqlite", "zlib", "xz"), library("unused"), goals=["sqlite"])
+    assert builder.build(plan) == dict.fromkeys(("root", "zlib", "xz", "sqlite"), "built")
+    assert content(builder, "sqlite", "tools/deps/sqlite", tmp_path / "x") == "sqlite\nzlib\nxz\n"
+    assert leftovers(builder) == []
+    started = next(event for event in builder.events if isinstance(event, BuildStarted))
+    assert started.expected == dict.fromkeys(("root", "zlib", "xz", "sqlite"))
+    builder.build(plan)
+    assert set(builder.statuses().values()) == {"cached"}
+    assert not builder.environment.commands
+    started = next(event for event in builder.events if isinstance(event, BuildStarted))
+    assert all(seconds is not None for seconds in started.expected.values())
+
+
+def test_a_recipe_sees_its_inputs_and_nothing_else(builder: Builder, tmp_path: Path) -> None:
+    (tmp_path / "build.sh").write_text("content\n")
+    (tmp_path / "archive").write_text("source\n")
+    script = "cat /recipe/dir/build.sh /sources/a.tar /root/etc/name /tools/deps/zlib; env | sort; ls -A /build /out"
+    step = recipe(
+        "sqlite", script, ["zlib"], parameters={"CFLAGS": "-O2"},
+        files=[InputFile("dir/build.sh", tmp_path / "build.sh")],
+        sources=[PinnedFile("a.tar", "0" * 64, lambda: tmp_path / "archive")],
+    )  # fmt: skip
+    builder.build(plan_of(library("zlib"), step))
+    lines = [event.line for event in builder.events if isinstance(event, StepLine) and event.step == "sqlite"]
+    assert lines[:4] == ["content", "source", "root", "zlib"]
+    variables = {line.partition("=")[0] for line in lines if "=" in line}
+    assert variables - {"_", "PWD", "OLDPWD"} == {"CFLAGS", "MAKEFLAGS", "PATH"}  # PATH is the fake environment's
+    assert "MAKEFLAGS=-j2 --jobserver-auth=fifo:/build/.jobserver" in lines
+    assert ".jobserver" in lines
+    command = builder.environment.commands[-1]
+    assert {mount.target: mount.writable for mount in command.mounts} == {
+        "/build": True, "/out": True, "/tools": False, "/recipe": False, "/sources": False,
+    }  # fmt: skip
+    assert (command.root.name, command.root_digest, command.label) == (builder.digest("root"),) * 2 + ("sqlite",)
+    log = builder.finished("sqlite").log
+    assert log
+    assert log.read_text().splitlines() == lines
+
+
+def test_early_cutoff(builder: Builder) -> None:
+    builder.build(plan_of(library("zlib"), library("sqlite", "zlib")))
+    changed = library("zlib", before="echo a harmless change")
+    assert builder.build(plan_of(changed, library("sqlite", "zlib"))) == {
+        "root": "cached", "zlib": "built", "sqlite": "cached",
+    }  # fmt: skip
+    changed = library("zlib", before="mkdir -p /out/tools; echo other > /out/tools/new")
+    assert builder.build(plan_of(changed, library("sqlite", "zlib")))["sqlite"] == "built"
+
+
+def test_a_failure_is_told_in_full(builder: Builder) -> None:
+    noisy = recipe("bad", "seq 1 50; exit 7")
+    with pytest.raises(StepFailedError, match=r"step bad failed: exit status 7; see .*bad\.log") as error:
+        builder.build(plan_of(library("zlib"), noisy, library("user", "bad")))
+    assert error.value.tail == tuple(str(number) for number in range(31, 51))
+    assert error.value.reenter == "enter bad"
+    finished = builder.finished("bad")
+    assert (finished.status, finished.tail, finished.reenter) == ("failed", error.value.tail, "enter bad")
+    assert finished.log
+    assert len(finished.log.read_text().splitlines()) == 50
+    assert builder.statuses()["user"] == "skipped"
+    assert len(list((builder.cache / "work").iterdir())) == 1, "its work directory is there to be re-entered"
+    with pytest.raises(StepFailedError):
+        builder.build(plan_of(library("zlib"), noisy))
+    assert len(list((builder.cache / "work").iterdir())) == 1, "only the latest"
+    builder.build(plan_of(library("zlib"), recipe("bad", "true")))
+    assert leftovers(builder) == []
+
+
+def test_death_by_signal_is_named(builder: Builder) -> None:
+    with pytest.raises(StepFailedError, match=r"ended by SIGKILL \(out of memory\?\)"):
+        builder.build(plan_of(recipe("big", "kill -9 $$")))
+
+
+def test_a_failure_cancels_what_runs_beside_it(builder: Builder, tmp_path: Path) -> None:
+    other = recipe("slow", f"touch {tmp_path}/on; sleep 60")
+    bad = recipe("bad", f"while [ ! -e {tmp_path}/on ]; do sleep 0.01; done; exit 1")
+    started = time.monotonic()
+    with pytest.raises(StepFailedError, match="step bad"):
+        builder.build(plan_of(other, bad, library("later"), goals=["slow", "bad", "later"]), jobs=2)
+    assert time.monotonic() - started < 20
+    assert builder.statuses() == {"root": "built", "bad": "failed", "slow": "cancelled", "later": "skipped"}
+
+
+def test_keep_going(builder: Builder) -> None:
+    plan = plan_of(recipe("bad", "exit 1"), library("user", "bad"), library("usersuser", "user"), library("other"),
+                   library("another", "other"), goals=["usersuser", "another"])  # fmt: skip
+    with pytest.raises(StepFailedError, match="step bad"):
+        builder.build(plan, jobs=1, keep_going=True)
+    assert builder.statuses() == {
+        "root": "built", "bad": "failed", "user": "skipped", "usersuser": "skipped", "other": "built",
+        "another": "built",
+    }  # fmt: skip
+
+
+def test_the_longest_path_goes_first(builder: Builder) -> None:
+    def step(name: str, weight: float, *needs: str) -> Step:
+        return replace(library(name, *needs), weight=weight)
+
+    plan = plan_of(step("short", 5), step("long", 2), step("after-long", 9, "long"), step("tiny", 1),
+                   goals=["short", "after-long", "tiny"])  # fmt: skip
+    builder.build(plan, jobs=1)
+    order = [event.step for event in builder.events if isinstance(event, StepStarted)]
+    assert order == ["root", "long", "after-long", "short", "tiny"]
+
+
+def test_big_steps_do_not_run_together(builder: Builder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(executor, "available_memory", lambda: 1000.0)
+    script = f"mkdir {tmp_path}/only; sleep 0.1; rmdir {tmp_path}/only"
+    steps = [recipe(name, script, memory=memory) for name, memory in (("a", 600), ("b", 600), ("c", 5000))]
+    builder.build(plan_of(*steps, goals=["a", "b", "c"]), jobs=4)
+    assert set(builder.statuses().values()) == {"built"}
+
+
+def test_available_memory(tmp_path: Path) -> None:
+    (tmp_path / "meminfo").write_text("MemTotal: 4096 kB\nMemAvailable:    2048 kB\n")
+    assert available_memory(tmp_path / "meminfo") == 2.0
+    assert available_memory(tmp_path / "nothing") == float("inf")
+
+
+def test_calls(builder: Builder, tmp_path: Path) -> None:
+    (tmp_path / "archive").write_text("source")
+
+    def assemble(context: CallContext) -> None:
+        text = (context.tree("zlib") / "tools/deps/zlib").read_text() + context.source("a").read_text()
+        assert (context.step, context.jobs, context.environment.name) == ("assemble", 2, "fake")
+        assert not list(context.work.iterdir())
+        context.log(context.digest("zlib"))
+        (context.out / "result").write_text(text)
+
+    step = Step("assemble", CallAction(assemble), ("zlib",),
+                sources=(PinnedFile("a", "0" * 64, lambda: tmp_path / "archive"),))  # fmt: skip
+    builder.build(plan_of(library("zlib"), step))
+    assert content(builder, "assemble", "result", tmp_path / "x") == "zlib\nsource"
+    assert StepLine("assemble", builder.digest("zlib")) in builder.events
+
+
+def test_a_call_sees_only_what_it_declares(builder: Builder) -> None:
+    for read in ("tree", "digest", "source"):
+        step = Step(f"reads-{read}", CallAction(lambda context, read=read: getattr(context, read)("zlib")))  # type: ignore[misc]
+        with pytest.raises(PlanError, match=f"step reads-{read} reads .*zlib"):
+            builder.build(plan_of(library("zlib"), step, goals=["zlib", step.name]))
+    assert leftovers(builder) == []
+
+
+def test_an_unexpected_error_has_its_traceback_in_the_log_only(builder: Builder) -> None:
+    def broken(context: CallContext) -> None:
+        context.log("about to fail")
+        raise ValueError("unforeseen")
+
+    with pytest.raises(StepFailedError, match="step broken failed: ValueError: unforeseen") as error:
+        builder.build(plan_of(Step("broken", CallAction(broken))))
+    assert error.value.tail == ("about to fail",)
+    assert error.value.log
+    assert "raise ValueError" in error.value.log.read_text()
+    assert leftovers(builder) == []
+
+
+def test_only_temporary_failures_are_retried(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading.Event, "wait", lambda *_: False)
+    tries: list[str] = []
+
+    def flaky(context: CallContext) -> None:
+        (context.out / "left").touch()
+        assert len(list(context.out.iterdir())) == 1, "every try begins anew"
+        tries.append(context.step)
+        if len(tries) < 3:
+            raise FetchTemporaryError("the network hiccuped")
+
+    builder.build(plan_of(Step("flaky", CallAction(flaky))))
+    assert len(tries) == 3
+    warnings = [event.text for event in builder.events if isinstance(event, Note)]
+    assert warnings == ["step flaky: the network hiccuped; trying again"] * 2
+
+    def hopeless(context: CallContext) -> None:
+        tries.append(context.step)
+        raise FetchTemporaryError("no network")
+
+    def wrong(context: CallContext) -> None:
+        tries.append(context.step)
+        raise StoreError("wrong")
+
+    with pytest.raises(FetchTemporaryError, match="no network"):
+        builder.build(plan_of(Step("hopeless", CallAction(hopeless))))
+    with pytest.raises(StoreError, match="wrong"):
+        builder.build(plan_of(Step("wrong", CallAction(wrong))))
+    assert (tries.count("hopeless"), tries.count("wrong")) == (running.ATTEMPTS, 1)
+
+
+def test_a_full_disk_is_told_as_that(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "free_bytes", lambda _: 0)
+    with pytest.raises(NoSpaceError, match=r"no space left: found exit status 1; .*build-linux.py gc"):
+        builder.build(plan_of(recipe("bad", "exit 1")))
+    assert leftovers(builder) == []
+    assert inside.free_bytes(builder.cache) > 0
+
+
+def test_a_missing_input_file_is_that_steps_failure(builder: Builder, tmp_path: Path) -> None:
+    step = recipe("bad", "true", files=[InputFile("gone", tmp_path / "gone")])
+    with pytest.raises(ConfigError, match="gone: cannot be read"):
+        builder.build(plan_of(step, library("fine"), goals=["bad", "fine"]), keep_going=True)
+    assert builder.statuses() == {"root": "built", "bad": "failed", "fine": "built"}
+
+
+def test_names_that_lead_outside_are_refused(builder: Builder, tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    with pytest.raises(PlanError, match=r"'\.\./x' is not a relative path"):
+        builder.build(plan_of(recipe("bad", "true", files=[InputFile("../x", tmp_path / "x")])))
+
+
+@pytest.mark.parametrize(("steps", "message"), [
+    ([library("a", "b"), library("b", "a")], "in a circle: found b → a → b"),
+    ([library("a", "gone")], "step a needs gone, which is not a step"),
+    ([library("a"), library("a")], "two steps called a"),
+])  # fmt: skip
+def test_plans_that_are_no_graphs(builder: Builder, steps: list[Step], message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        builder.build(plan_of(*steps))
+
+
+def test_debug_shell(builder: Builder) -> None:
+    plan = plan_of(library("zlib"), library("sqlite", "zlib"))
+    builder.build(plan)
+    builder.build(plan, debug_shell="zlib")
+    (shell,) = builder.environment.shells
+    assert (shell.argv, shell.label, shell.cwd) == (("bash", "-i"), "zlib", "/build")
+    assert builder.statuses()["zlib"] == "built", "who wants to look into a step wants it to run"
+    with pytest.raises(StepFailedError):
+        builder.build(plan_of(recipe("bad", "exit 1")), debug_shell="bad")
+    assert len(builder.environment.shells) == 2
+    with pytest.raises(UsageError, match=r"--debug-shell: .* found root, expected one of zlib, sqlite"):
+        builder.build(plan, debug_shell="root")
+
+
+def damage(builder: Builder, text: str) -> None:
+    """Write over every file of the store with that content."""
+    for path in (builder.cache / "store/blobs").glob("*/*"):
+        if path.read_text() == text:
+            path.chmod(0o644)
+            path.write_text("damaged\n")
+            path.chmod(0o444)
+
+
+@pytest.mark.parametrize("target", ["zlib\n", "root\n", "sqlite\nzlib\n"])
+def test_a_damaged_entry_is_rebuilt_by_the_build_that_reads_it(
+    builder: Builder, tmp_path: Path, target: str
+) -> None:  # fmt: skip
+    builder.build(plan_of(library("zlib"), library("sqlite", "zlib")))
+    digest = builder.digest("sqlite")
+    damage(builder, target)
+    plan = plan_of(library("zlib"), library("sqlite", "zlib"), library("new", "zlib"), goals=["sqlite", "new"])
+    builder.build(plan)
+    assert builder.statuses()[target.split(maxsplit=1)[0]] == "built"
+    assert builder.statuses()["new"] == "built"
+    assert builder.digest("sqlite") == digest
+    assert content(builder, "sqlite", "tools/deps/sqlite", tmp_path / "x") == "sqlite\nzlib\n"
+    assert list((builder.cache / "store/corrupt").iterdir())
+    assert any(isinstance(event, Note) and event.level == "warning" for event in builder.events)
+    finished = [event.step for event in builder.events if isinstance(event, StepFinished) and event.status == "cached"]
+    assert len(finished) == len(set(finished)), "nothing is told twice"
+
+
+def test_a_store_that_damages_everything_ends_the_build(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Store, "_sound", lambda *_: False)
+    with pytest.raises(StoreError, match="damaged or missing"):
+        builder.build(plan_of(library("zlib")))
+
+
+def test_dry_run_and_why(builder: Builder, tmp_path: Path) -> None:
+    script = tmp_path / "build.sh"
+    script.write_text("one")
+
+    def plan(flags: str = "-O2") -> Plan:
+        zlib = replace(library("zlib"), files=(InputFile("build.sh", script),), parameters={"CFLAGS": flags})
+        return plan_of(zlib, library("sqlite", "zlib"), library("new", "sqlite"), goals=["sqlite"])
+
+    with Store(builder.cache) as store:
+        assert [row.state for row in dry_run(plan(), store)] == ["to build", *["depends on others"] * 3]
+        assert why(plan(), store, "zlib") == ["zlib has never been built here"]
+        assert expected_seconds(store, "zlib") is None
+    builder.build(plan())
+    with Store(builder.cache) as store:
+        rows = {row.step: row for row in dry_run(plan(), store)}
+        assert [row.state for row in rows.values()] == ["cached", "cached", "cached", "to build"]
+        assert rows["zlib"].expected == expected_seconds(store, "zlib") is not None
+        assert rows["new"].expected is None
+        (line,) = why(plan(), store, "zlib")
+        assert line.startswith("zlib is cached: built on ")
+        script.write_text("two")
+        rows = {row.step: row for row in dry_run(plan("-O3"), store)}
+        assert [row.state for row in rows.values()] == ["cached", "to build", *["depends on others"] * 2]
+        assert rows["sqlite"].key is None
+        assert why(plan("-O3"), store, "sqlite") == [
+            "sqlite: need zlib has to be built first; its result may change",
+            "zlib: file build.sh changed from 7692c3ad3540 to 3fc4ccfe7458",
+            "zlib: parameter CFLAGS changed from '-O2' to '-O3'",
+        ]
+        script.write_text("one")
+        store.gc(0)
+        (line,) = why(plan(), store, "root")
+        assert "no input has changed, but its result" in line
+        with pytest.raises(PlanError, match="gone is not a step"):
+            why(plan(), store, "gone")
+
+
+def test_thirty_cached_steps_take_no_time(builder: Builder) -> None:
+    names = [f"step{number}" for number in range(29)]
+    steps = [recipe(name, "touch /out/x", names[max(0, number - 3) : number]) for number, name in enumerate(names)]
+    builder.build(plan_of(*steps), jobs=4)
+    started = time.monotonic()
+    builder.build(plan_of(*steps))
+    assert time.monotonic() - started < 0.1
+    assert set(builder.statuses().values()) == {"cached"}
+
+
+def test_an_interrupt_ends_every_step_and_leaves_nothing(builder: Builder, tmp_path: Path) -> None:
+    process = start_builder(builder.cache, tmp_path / "started")
+    wait_for((tmp_path / "started").exists)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=20)
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert leftovers(builder) == []
+    (tmp_path / "started.go").touch()
+    assert builder.build(slow_plan(tmp_path / "started")) == {
+        "root": "cached", "first": "cached", "second": "built", "third": "built",
+    }  # fmt: skip
+
+
+def test_a_killed_build_continues(builder: Builder, tmp_path: Path) -> None:
+    process = start_builder(builder.cache, tmp_path / "started")
+    wait_for((tmp_path / "started").exists)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert leftovers(builder)
+    (tmp_path / "started.go").touch()
+    assert builder.build(slow_plan(tmp_path / "started")) == {
+        "root": "cached", "first": "cached", "second": "built", "third": "built",
+    }  # fmt: skip
+    with Store(builder.cache) as store:
+        store.gc(2**40)
+    assert leftovers(builder) == []
+
+
+def test_two_processes_share_the_work(builder: Builder, tmp_path: Path) -> None:
+    first = start_builder(builder.cache, tmp_path / "started")
+    wait_for((tmp_path / "started").exists)
+    (tmp_path / "started").unlink()
+    second = start_builder(builder.cache, tmp_path / "started")
+    time.sleep(0.5)
+    assert not (tmp_path / "started").exists(), "the second waits for the first's result"
+    (tmp_path / "started.go").touch()
+    one, _ = first.communicate(timeout=20)
+    two, _ = second.communicate(timeout=20)
+    assert one.split()[:4] == ["root=built", "first=built", "second=built", "third=built"]
+    assert two.split()[:3] == ["root=cached", "first=cached", "second=cached"]
+    assert one.split()[4] == two.split()[4]
+    assert leftovers(builder) == []
+
+
+def test_killed_at_many_moments(builder: Builder, tmp_path: Path) -> None:
+    """Whatever the moment of a kill, the next build ends with the same digest and without cleaning by hand."""
+    (tmp_path / "started.go").touch()
+    reference = Builder(tmp_path / "reference")
+    reference.build(slow_plan(tmp_path / "started"))
+    for delay in (0.12, 0.14, 0.16, 0.18, 0.2, 0.22):
+        process = start_builder(builder.cache, tmp_path / "started")
+        time.sleep(delay)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    builder.build(slow_plan(tmp_path / "started"))
+    assert builder.digest("third") == reference.digest("third")
+
+
+def test_root_alone(builder: Builder) -> None:
+    assert builder.build(Plan((ROOT,), ("root",))) == {"root": "built"}
