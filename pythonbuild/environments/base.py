@@ -45,8 +45,8 @@ class Command:
 class Probe:
     """What trying an environment on this machine gave.
 
-    ``level`` says in what form it works (``namespaces``, ``chroot``, ``docker``; empty when it does not), ``missing``
-    what it cannot isolate, ``advice`` why it does not work (or not fully) and what to do about it.
+    ``level`` says in what form it works: ``namespaces``, ``host-proc``, ``chroot``, ``docker``; empty when it does not.
+    ``missing`` is what it cannot isolate, ``advice`` why it does not work (or not fully) and what to do about it.
     """
 
     ok: bool

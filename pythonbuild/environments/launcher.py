@@ -54,7 +54,7 @@ CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 NAMESPACES = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
-MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 4096, 8192, 16384, 1 << 18
 MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER, PR_CAP_AMBIENT = 1, 24, 38, 36, 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
@@ -167,14 +167,22 @@ def mount_dev(dev: str) -> None:
     mount("tmpfs", f"{dev}/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")
 
 
-def assemble(root: str, mounts: Sequence[dict[str, Any]]) -> None:
+def mount_proc(proc: str, *, host: bool) -> None:
+    """Mount a fresh /proc. In a container that hides parts of its own, that is refused; then its own has to do."""
+    if host:
+        bind("/proc", proc, writable=True)
+    else:
+        mount("proc", proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    for name in PROC_READ_ONLY:
+        if Path(proc, name).exists():
+            bind(f"{proc}/{name}", f"{proc}/{name}", writable=False)
+
+
+def assemble(root: str, mounts: Sequence[dict[str, Any]], *, host_proc: bool) -> None:
     """Put the file system together on top of the root's own directory, then make it ``/``."""
     mount("none", "/", "", MS_REC | MS_PRIVATE)
     bind(root, root, writable=False)
-    mount("proc", f"{root}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
-    for name in PROC_READ_ONLY:
-        if Path(root, "proc", name).exists():
-            bind(f"{root}/proc/{name}", f"{root}/proc/{name}", writable=False)
+    mount_proc(f"{root}/proc", host=host_proc)
     mount_dev(f"{root}/dev")
     mount("tmpfs", f"{root}/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")  # noqa: S108
     for entry in sorted(mounts, key=lambda entry: str(entry["target"])):
@@ -188,11 +196,14 @@ def assemble(root: str, mounts: Sequence[dict[str, Any]]) -> None:
 def pivot(root: str) -> None:
     """Make ``root`` the file system's root and let go of the old one."""
     os.chdir(root)
-    number = PIVOT_ROOT.get(platform.machine())
-    if number is None:
-        raise SetupError(f"pivot_root on {platform.machine()}", 38)
-    call("pivot_root", libc.syscall, ctypes.c_long(number), b".", b".")
-    call("unmount the old root", libc.umount2, b".", MNT_DETACH)
+    number = PIVOT_ROOT.get(platform.machine(), -1)
+    if libc.syscall(ctypes.c_long(number), b".", b".") == 0:
+        call("unmount the old root", libc.umount2, b".", MNT_DETACH)
+    else:
+        # Docker's seccomp profile forbids pivot_root even with CAP_SYS_ADMIN. Covered by the new root, the old one
+        # is out of reach as well: leaving a chroot takes a capability that the command won't have.
+        mount(".", "/", "", MS_MOVE)
+        os.chroot(".")
     os.chdir("/")
 
 
@@ -322,7 +333,7 @@ def init(spec: dict[str, Any], lifeline: int, *, privileged: bool) -> NoReturn:
         call("set the host name", libc.sethostname, HOSTNAME.encode(), len(HOSTNAME))
         call("set the domain name", libc.setdomainname, b"(none)", 6)
         raise_loopback()
-        assemble(spec["root"], spec["mounts"])
+        assemble(spec["root"], spec["mounts"], host_proc=spec.get("mode") == "host-proc")
         if privileged:
             with contextlib.suppress(SetupError):  # a kernel without them is as well served by the dropped capabilities
                 enter_user_namespace()

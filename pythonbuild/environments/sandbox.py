@@ -25,10 +25,14 @@ from pythonbuild.environments.chroot import MISSING, Chroots
 from pythonbuild.environments.process import SHELL_ARGV, ProcessGroup, launcher_argv, shell_status, with_terminal
 from pythonbuild.errors import EnvironmentUnavailableError, MachineError
 
+#: What is missing where a container's masked /proc keeps the kernel from mounting a fresh one.
+HOST_PROC = "/proc shows the processes of this container"
 
-def make_spec(command: Command, *, interactive: bool = False) -> dict[str, Any]:
-    """Describe a command to the launcher."""
+
+def make_spec(command: Command, mode: str, *, interactive: bool = False) -> dict[str, Any]:
+    """Describe a command to the launcher; ``mode`` is the probe's level."""
     return {
+        "mode": mode,
         "root": str(command.root.resolve()),
         "argv": list(command.argv),
         "env": dict(command.env),
@@ -51,18 +55,19 @@ class SandboxEnvironment:
         if not probe.ok:
             raise EnvironmentUnavailableError("the sandbox cannot be used here", advice=probe.advice)
         self.missing_isolation = probe.missing
+        self._mode = probe.level
         self._cache = cache
         self._processes = ProcessGroup()
         self._chroots = Chroots(cache) if probe.level == "chroot" else None
 
     def run(self, command: Command, *, on_line: Callable[[str], None]) -> int:
         """Run the command to its end; see :class:`~pythonbuild.environments.base.Environment`."""
-        with self._prepared(make_spec(command)) as spec:
+        with self._prepared(make_spec(command, self._mode)) as spec:
             return run_launcher(spec, self._processes, on_line)
 
     def shell(self, command: Command) -> int:
         """Run the command on the caller's terminal."""
-        with self._prepared(make_spec(with_terminal(command), interactive=True)) as spec:
+        with self._prepared(make_spec(with_terminal(command), self._mode, interactive=True)) as spec:
             return shell_status(subprocess.run(launcher_argv(json.dumps(spec)), check=False).returncode)
 
     def _prepared(self, spec: dict[str, Any]) -> contextlib.AbstractContextManager[dict[str, Any]]:
@@ -72,10 +77,11 @@ class SandboxEnvironment:
         """Write the spec of an interactive bash beside the logs and return the command that starts it."""
         place = self._cache.resolve() / "logs" / "reenter" / (re.sub(r"[^\w.+-]+", "-", command.label) + ".json")
         place.parent.mkdir(parents=True, exist_ok=True)
-        spec = make_spec(with_terminal(replace(command, argv=SHELL_ARGV)), interactive=True)
+        spec = make_spec(with_terminal(replace(command, argv=SHELL_ARGV)), self._mode, interactive=True)
         place.write_text(json.dumps(spec | {"cache": str(self._cache.resolve())}, indent=1), encoding="utf-8")
         if self._chroots is None:
             return shlex.join(launcher_argv(str(place)))
+        # Here the root has to be put in place first, which the launcher alone can't do.
         package = f"PYTHONPATH={Path(__file__).resolve().parents[2]}"
         return shlex.join(["env", package, sys.executable, "-m", "pythonbuild.environments.chroot", str(place)])
 
@@ -116,12 +122,14 @@ def probe_sandbox() -> Probe:
         for point in MOUNT_POINTS:
             Path(f"{root}{point}").mkdir(parents=True)
         spec = {"root": str(root), "argv": [], "env": {}, "cwd": "/", "mounts": [], "interactive": False}
-        try:
-            run_launcher(spec, ProcessGroup(), lambda _line: None)
-        except MachineError as error:
-            why = explain(error)
-        else:
-            return Probe(ok=True, level="namespaces")
+        why = ""
+        for level, missing in (("namespaces", ()), ("host-proc", (HOST_PROC,))):
+            try:
+                run_launcher({**spec, "mode": level}, ProcessGroup(), lambda _line: None)
+            except MachineError as error:
+                why = why or explain(error)
+            else:
+                return Probe(ok=True, level=level, missing=missing, advice=why)
         if os.geteuid() != 0:
             return Probe(ok=False, advice=why)
         chroots = Chroots(root.parent)
