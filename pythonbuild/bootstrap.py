@@ -104,7 +104,8 @@ def make_environment(venv: str, requirements: str) -> None:
     """Make the environment, once, however many starts want it at the same time."""
     import importlib.util
 
-    if not importlib.util.find_spec("venv") or not importlib.util.find_spec("ensurepip"):
+    found = importlib.util.find_spec("ensurepip")
+    if found is None or not found.origin:
         raise BootstrapError(f"this Python has no venv module; apt install {_venv_package()}")
     try:
         os.makedirs(os.path.dirname(venv), exist_ok=True)
@@ -124,11 +125,11 @@ def _make(venv: str, requirements: str, lock: int) -> None:
     if os.path.lexists(venv):
         shutil.rmtree(venv)  # what a killed start has left
     try:
-        _call([sys.executable, "-I", "-m", "venv", venv], lock, "venv")
+        _call([sys.executable, "-I", "-m", "venv", venv], lock, "venv", venv)
         # Wheels only: building one would bring in tools that no hash pins.
         _call([interpreter(venv), "-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check",
                "--no-user", "--require-hashes", "--only-binary", ":all:", "--requirement", requirements],
-              lock, "pip install")  # fmt: skip
+              lock, "pip install", venv)  # fmt: skip
         with open(os.path.join(venv, MARKER), "w") as marker:
             marker.write("made from requirements.txt by pythonbuild/bootstrap.py\n")
     except BaseException:
@@ -136,8 +137,8 @@ def _make(venv: str, requirements: str, lock: int) -> None:
         raise
 
 
-def _call(command: "list[str]", lock: int, name: str) -> None:
-    """Run one command that shares our lock; on failure raise with the lines that say why."""
+def _call(command: "list[str]", lock: int, name: str, place: str) -> None:
+    """Run one command that shares our lock and writes to ``place``; on failure raise with the lines that say why."""
     import subprocess
 
     # Settings that redirect an installation would put the packages elsewhere.
@@ -153,20 +154,25 @@ def _call(command: "list[str]", lock: int, name: str) -> None:
         process.wait()
         raise
     if process.returncode:
-        raise BootstrapError(explain_failure(name, process.returncode, output))
+        import shutil
+
+        free = shutil.disk_usage(place).free
+        raise BootstrapError(explain_failure(name, process.returncode, output, free))
 
 
-def explain_failure(name: str, status: int, output: str) -> str:
-    """Return one line of advice, and below it the few lines of the output that matter."""
+def explain_failure(name: str, status: int, output: str, free: int) -> str:
+    """Return one line of advice, and below it the few lines of the output that matter; ``free`` bytes are left."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if "ERROR" in line or "rror:" in line] or lines
-    if "No space left" in output:
+    if "No space left" in output or free < 20000000:  # venv does not say why its ensurepip failed
         advice = "free some space, or give --cache-dir a directory on another disk"
     elif "DO NOT MATCH THE HASHES" in output:
         advice = "the index served other files than requirements.txt pins; ask whoever runs it, or use another one"
         errors = [line for line in lines if "Expected sha256" in line or "Got" in line or "from http" in line] or errors
-    elif "ensurepip" in output:
+    elif "ensurepip is not available" in output:
         advice = "apt install " + _venv_package()
+    elif name == "venv":
+        advice = "this Python cannot make virtual environments"
     else:
         advice = "pip needs a network or an index that it is configured for (pip config list); then start again"
     shown = "".join("\n    " + line[:300] for line in errors[-4:])

@@ -105,15 +105,21 @@ def test_requirements_name_no_index_and_have_hashes() -> None:
     ],
 )  # fmt: skip
 def test_a_failure_is_told_in_a_few_lines(output: str, advice: str, line: str) -> None:
-    text = bootstrap.explain_failure("pip install", 1, output)
+    text = bootstrap.explain_failure("pip install", 1, output, 10**9)
     assert text.startswith("pip install failed with status 1; ")
     assert advice in text
     assert line in text
     assert text.count("\n") <= 4
 
 
+def test_a_venv_that_fails_for_want_of_space_says_so() -> None:
+    text = bootstrap.explain_failure("venv", 1, "Error: Command '...' returned non-zero exit status 1.", 4096)
+    assert "free some space" in text
+    assert "cannot make virtual" in bootstrap.explain_failure("venv", 1, "Error: Command '...'", 10**9)
+
+
 def test_a_python_without_venv_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "ensurepip" else name)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(BootstrapError, match=r"^this Python has no venv module; apt install python3[.\d]*-venv$"):
         bootstrap.make_environment(str(tmp_path / "venv/key"), "requirements.txt")
     assert not list(tmp_path.iterdir())
@@ -126,7 +132,7 @@ def test_a_cache_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_a_failed_install_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def call(command: list[str], lock: int, name: str) -> None:
+    def call(command: list[str], lock: int, name: str, place: str) -> None:
         if name == "pip install":
             raise BootstrapError("no network")
         Path(command[-1]).mkdir(parents=True)
@@ -151,7 +157,7 @@ for number in range(20):
     time.sleep(0.01)
 '''
 
-def call(command, lock, name):
+def call(command, lock, name, place):
     if name == "venv":
         subprocess.run(["mkdir", "-p", command[-1] + "/bin"], check=True)
         subprocess.run(["ln", "-s", sys.executable, command[-1] + "/bin/python"], check=True)

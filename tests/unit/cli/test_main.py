@@ -165,8 +165,8 @@ def body(arguments, repository, screen):
             screen(Note(f"line {{number}}"))
             time.sleep(0.005)
     worker = threading.Thread(target=work, daemon=True)
-    worker.start()
     try:
+        worker.start()
         worker.join()
     except KeyboardInterrupt:
         Path({mark!r}).write_text("cleaned up")
