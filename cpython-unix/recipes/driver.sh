@@ -14,11 +14,12 @@ oldest=315532800 # 1980-01-01: older times do not fit into every archive format
 mkdir -p /build/home
 export HOME=/build/home
 
-# The archive's own owners and modes depend on who unpacks it (root or not): they are left out. Its one top directory,
-# whatever it is called, becomes /build/src.
+# The archive's owners, and modes that only root may give or that keep the owner out, are left out. Its one top
+# directory, whatever it is called, becomes /build/src.
 unpack() {
     mkdir /build/unpacked
     tar -x -f "$1" -C /build/unpacked --no-same-owner --no-same-permissions
+    chmod -R u+rwX,go+rX /build/unpacked
     local entries
     entries=$(find /build/unpacked -mindepth 1 -maxdepth 1)
     if [ -d "$entries" ]; then
