@@ -43,7 +43,8 @@ def test_one_environment_is_enough_unless_one_is_named(
 
 
 def test_report() -> None:
-    findings = [Finding("Python", "ok", "3.11.2"), Finding("cache", "missing", "/x cannot be written", "choose another")]
+    unwritable = Finding("cache", "missing", "/x cannot be written", "choose another")
+    findings = [Finding("Python", "ok", "3.11.2"), unwritable]
     assert doctor.report(findings) == [
         "ok       Python  3.11.2",
         "missing  cache   /x cannot be written; choose another",
@@ -64,7 +65,7 @@ def test_a_cache_that_does_not_exist_yet_is_looked_for_above(tmp_path: Path) -> 
 
 
 def test_without_an_apt_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pythonbuild.debian.apt_sources.mirror_bases", lambda: [])
+    monkeypatch.setattr("pythonbuild.debian.apt_sources.mirror_bases", list)
     assert doctor.check_mirror().status == "limited"
     monkeypatch.setattr("pythonbuild.debian.apt_sources.mirror_bases", lambda: ["http://one.example"])
     assert doctor.check_mirror() == Finding("apt mirror", "ok", "1 in this machine's apt configuration")
