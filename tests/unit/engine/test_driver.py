@@ -41,8 +41,8 @@ class Machine:
         (tree / top / "doc").chmod(0o555)
         for number, path in enumerate(sorted(tree.rglob("*"))):
             os.utime(path, (mtime - number, mtime - number))
-        subprocess.run(["tar", "--auto-compress", "-cf", self.top / "sources" / name, *[path.name for path in tree.iterdir()]],
-                       cwd=tree, check=True)  # fmt: skip
+        tops = [path.name for path in tree.iterdir()]
+        subprocess.run(["tar", "-acf", self.top / "sources" / name, *tops], cwd=tree, check=True)
 
     def run(self, script: str = "true", **variables: str) -> subprocess.CompletedProcess[str]:
         (self.top / "recipe/build.sh").write_text(self._moved(script))
