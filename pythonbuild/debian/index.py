@@ -23,19 +23,24 @@ from pathlib import Path
 
 from pythonbuild.debian.apt_sources import stanzas
 from pythonbuild.debian.versions import compare
-from pythonbuild.errors import LockError
+from pythonbuild.errors import LockError, MachineError
 
 KEYRINGS = (
     "/usr/share/keyrings/debian-archive-keyring.pgp",
     "/usr/share/keyrings/debian-archive-keyring.gpg",
 )
 _ATTEMPTS = 3
-_TIMEOUT = 60
+_TIMEOUT = 30
 
 #: Reads an address to its end; raises OSError (urllib's errors are) if it cannot be had.
 ReadUrl = Callable[[str], bytes]
-#: Returns the signed part of an InRelease file; raises LockError if the signature is not good.
+#: Returns the signed part of an InRelease file; raises LockError if the signature is not good, MachineError if this
+#: machine cannot tell.
 Verify = Callable[[bytes], str]
+
+
+class IndexUnreadableError(LockError):
+    """No mirror gave a verified index of the suite."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +106,9 @@ def verify_inrelease(data: bytes) -> str:
     gpgv = shutil.which("gpgv")
     keyrings = [path for path in KEYRINGS if Path(path).exists()]
     if not gpgv:
-        raise LockError("the package index cannot be verified", found="no gpgv", advice="install the package gpgv")
+        raise MachineError("the package index cannot be verified", found="no gpgv", advice="install the package gpgv")
     if not keyrings:
-        raise LockError(
+        raise MachineError(
             "the package index cannot be verified",
             found=f"no {KEYRINGS[-1]}",
             advice="install the package debian-archive-keyring",
@@ -124,26 +129,29 @@ def fetch_index(
     read: ReadUrl = read_url,
     verify: Verify = verify_inrelease,
 ) -> Index:
-    """Return the verified index of a suite from the first base that has it. Raises LockError."""
-    if not bases:
-        raise LockError(
-            f"no mirror to read the package index of {suite} from",
-            found="no Debian mirror in the machine's apt configuration",
-            advice="give one with --mirror",
-        )
+    """Return the verified index of a suite from the first base that has a good one.
+
+    Raises IndexUnreadableError if none has, MachineError if this machine has nothing to verify it with.
+    """
     problems = []
     for base in bases:
         try:
-            signed = read(f"{base}/dists/{suite}/InRelease")
-        except OSError as error:
+            return _fetch_index(base, suite, architecture, read, verify)
+        except (LockError, OSError, lzma.LZMAError, UnicodeDecodeError) as error:
             problems.append(f"{base}: {error}")
-            continue
-        release = next(stanzas(verify(signed)), {})
-        if suite not in (release.get("codename"), release.get("suite")):
-            raise LockError(f"{base}: index of another suite", found=release.get("codename"), expected=suite)
-        packages = _read_packages(base, suite, architecture, release, read)
-        return Index(suite, architecture, _snapshot(release["date"]), packages)
-    raise LockError(f"the package index of {suite} could not be read", found="; ".join(problems))
+    raise IndexUnreadableError(
+        f"no package index of {suite} could be had",
+        found="; ".join(problems) or "no Debian mirror in the machine's apt configuration",
+        advice="check the network, or give another mirror with --mirror",
+    )
+
+
+def _fetch_index(base: str, suite: str, architecture: str, read: ReadUrl, verify: Verify) -> Index:
+    release = next(stanzas(verify(read(f"{base}/dists/{suite}/InRelease"))), {})
+    if suite not in (release.get("codename"), release.get("suite")):
+        raise LockError("index of another suite", found=release.get("codename"), expected=suite)
+    packages = _read_packages(base, suite, architecture, release, read)
+    return Index(suite, architecture, _snapshot(release["date"]), packages)
 
 
 def _read_packages(
@@ -153,7 +161,7 @@ def _read_packages(
     rows = (line.split() for line in release.get("sha256", "").splitlines())
     wanted = {row[2]: row[0] for row in rows if len(row) == 3}.get(name)
     if wanted is None:
-        raise LockError(f"{base}: {suite} has no {name}", advice="is the architecture one of the suite's?")
+        raise LockError(f"{suite} has no {name}", advice="is the architecture one of the suite's?")
     # By hash first: the plain name changes under a reader's feet while a mirror is being updated.
     found = ""
     for address in (f"{Path(name).parent}/by-hash/SHA256/{wanted}", name):
@@ -165,7 +173,7 @@ def _read_packages(
         found = hashlib.sha256(data).hexdigest()
         if found == wanted:
             return parse_packages(lzma.decompress(data).decode())
-    raise LockError(f"{base}: {suite}/{name} is not what InRelease names", found=found, expected=wanted)
+    raise LockError(f"{suite}/{name} is not what InRelease names", found=found, expected=wanted)
 
 
 def _snapshot(date: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from pythonbuild.config.model import Lock, LockedPackage
-from pythonbuild.debian.index import fetch_index
+from pythonbuild.debian.index import IndexUnreadableError, fetch_index
 from pythonbuild.debian.relock import FetchIndex, replace_packages
 from pythonbuild.errors import FetchError, HashMismatchError, LockError
 
@@ -66,7 +66,11 @@ def fetch_debs(
             found=str(reason),
             advice="run without --locked to take the mirror's current version, or relock",
         )
-    lock = replace_packages(lock, missing, index(bases, lock.suite, lock.architecture), note=note)
+    try:
+        current = index(bases, lock.suite, lock.architecture)
+    except IndexUnreadableError as error:
+        raise reason from error  # no network, most likely; the file's own failure says it best
+    lock = replace_packages(lock, missing, current, note=note)
     files, missing = _fetch_all(lock, fetch, bases, jobs)
     for reason in missing.values():
         raise reason

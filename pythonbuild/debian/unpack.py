@@ -127,8 +127,12 @@ class _Package:
                     continue
                 if entry.isdir():
                     self._directory(path)
+                elif "/" not in path and entry.issym() and not leading:
+                    # It would catch other packages' files, depending on who comes first.
+                    raise LockError(f"package {self.name} has a link in the top directory", found=f"/{path}",
+                                    expected="links there only in the first package")  # fmt: skip
                 elif self._claims.claim(path, "link" if entry.issym() else "file", self.name):
-                    self._write(tar, entry, path, keep=leading)
+                    self._write(tar, entry, path)
 
     def unpack_only(self, paths: frozenset[str]) -> None:
         """Write these files again, over another package's."""
@@ -137,7 +141,7 @@ class _Package:
                 path = self._place(entry.name)
                 if path in paths:
                     (self._destination / path).unlink()
-                    self._write(tar, entry, path, keep=False)
+                    self._write(tar, entry, path)
 
     def _place(self, name: str) -> str | None:
         """Return where an entry belongs, below the root, with the links of directories resolved; None for the root."""
@@ -165,16 +169,16 @@ class _Package:
         (self._destination / path).mkdir(mode=0o755, exist_ok=True)
         self._made.add(path)
 
-    def _write(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, path: str, *, keep: bool) -> None:
+    def _write(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, path: str) -> None:
         self._directory(path.rpartition("/")[0])
         place = self._destination / path
         if entry.issym():
-            if not keep:
-                self._refuse_directory_link(path)
             place.symlink_to(entry.linkname)
         elif entry.islnk():
             original = self._place(entry.linkname)
-            assert original is not None
+            if original is None or not (self._destination / original).exists():
+                raise LockError(f"package {self.name}: /{path} is a hard link to a file that is not unpacked",
+                                found=entry.linkname, advice="drop both or none of them")  # fmt: skip
             os.link(self._destination / original, place, follow_symlinks=False)
         elif entry.isreg():
             content = tar.extractfile(entry)
@@ -184,12 +188,6 @@ class _Package:
                     file.write(chunk)
             place.chmod(0o755 if entry.mode & 0o111 else 0o644)
         # device nodes and pipes: the environment brings /dev
-
-    def _refuse_directory_link(self, path: str) -> None:
-        """A top-level link would catch other packages' files, depending on who comes first."""
-        if "/" not in path:
-            raise LockError(f"package {self.name} has a link in the top directory", found=f"/{path}",
-                            expected="links there only in base-files")  # fmt: skip
 
 
 def _settle(claims: _Claims, packages: Mapping[str, _Package]) -> None:
@@ -203,7 +201,7 @@ def _settle(claims: _Claims, packages: Mapping[str, _Package]) -> None:
                 f"packages {min(writer, other)} and {max(writer, other)} both have /{path}",
                 advice="exclude one of them in the root's description",
             )
-    for name, paths in again.items():
+    for name, paths in sorted(again.items()):
         packages[name].unpack_only(frozenset(paths))
 
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # sysroot: headers and link-time libraries of a glibc GLIBC_FLOOR, made from Debian's libc6, libc6-dev, linux-libc-dev,
 # libgcc-dev and libstdc++-dev packages (/recipe/glibc_floor.py tells how).
 mkdir debian work

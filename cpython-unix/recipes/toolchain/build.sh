@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # toolchain: names the root filesystem's Clang as the compiler of TARGET_TRIPLE, and records what it is.
 #
 # The options stand in a configuration file of Clang's: seen in one place, read before the command line, and no warning
