@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # CPython: an interpreter with libpython and every extension module of the standard library linked in, a shared and a
 # static libpython made from the same objects, the standard library and pip; and under build/ what all that was linked
 # from. /tools/cpython/Setup.local says what becomes of each extension module.
@@ -21,7 +22,7 @@ arguments=(
 )
 # The interpreter and libpython.so share their objects: position-independent code costs an executable nothing once it
 # is linked at a fixed address.
-make_variables=(LINK_PYTHON_OBJS='$(LIBRARY_OBJS)' LINK_PYTHON_DEPS='$(LIBRARY_OBJS)')
+make_variables=("LINK_PYTHON_OBJS=\$(LIBRARY_OBJS)" "LINK_PYTHON_DEPS=\$(LIBRARY_OBJS)")
 
 case $BUILD_OPTIONS in
     noopt) ;;

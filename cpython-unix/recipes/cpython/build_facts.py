@@ -21,14 +21,49 @@ SETUP_LOCAL = BUILD / "Modules/Setup.local"
 MODULES = Path("/tools/cpython/modules.json")
 
 #: Variables of the Makefile that say what was linked, and with what.
-LISTS = ("LIBRARY_OBJS", "MODOBJS", "MODBUILT_NAMES", "MODSHARED_NAMES", "MODDISABLED_NAMES", "LIBS", "SYSLIBS", "LIBC",
-         "LIBM", "MODLIBS", "PY_CORE_CFLAGS")
-TEXTS = ("VERSION", "LDVERSION", "ABIFLAGS", "SOABI", "EXT_SUFFIX", "MULTIARCH", "LIBRARY", "LDLIBRARY", "INSTSONAME",
-         "CC", "BUILDPYTHON", "PLATLIBDIR", "LIBDEST", "DESTSHARED", "INCLUDEPY", "OPT", "LINKFORSHARED")
+LISTS = [
+    "LIBRARY_OBJS",
+    "MODOBJS",
+    "MODBUILT_NAMES",
+    "MODSHARED_NAMES",
+    "MODDISABLED_NAMES",
+    "LIBS",
+    "SYSLIBS",
+    "LIBC",
+    "LIBM",
+    "MODLIBS",
+    "PY_CORE_CFLAGS",
+]
+TEXTS = [
+    "VERSION",
+    "LDVERSION",
+    "ABIFLAGS",
+    "SOABI",
+    "EXT_SUFFIX",
+    "MULTIARCH",
+    "LIBRARY",
+    "LDLIBRARY",
+    "INSTSONAME",
+    "CC",
+    "BUILDPYTHON",
+    "PLATLIBDIR",
+    "LIBDEST",
+    "DESTSHARED",
+    "INCLUDEPY",
+    "OPT",
+    "LINKFORSHARED",
+]
 
 #: Text files of the build that explain it.
-TEXT_FILES = ("Makefile", "pyconfig.h", "Modules/config.c", "Modules/Setup", "Modules/Setup.local",
-              "Modules/Setup.bootstrap", "Modules/Setup.stdlib")
+TEXT_FILES = [
+    "Makefile",
+    "pyconfig.h",
+    "Modules/config.c",
+    "Modules/Setup",
+    "Modules/Setup.local",
+    "Modules/Setup.bootstrap",
+    "Modules/Setup.stdlib",
+]
 
 
 def main() -> None:
@@ -104,8 +139,8 @@ def expand(names: list[str], definitions: dict[str, str], make_variables: list[s
     lines = ["include Makefile", *(f"{name} = {value}" for name, value in definitions.items()), "print-values:"]
     lines += [f"\t@:$(info {name}={'$'}({name}))" for name in names]
     script = "\n".join(lines) + "\n"
-    output = subprocess.run(["make", "-s", "--no-print-directory", "-f", "-", *make_variables, "print-values"],
-                            input=script, stdout=subprocess.PIPE, text=True, check=True).stdout
+    command = ["make", "-s", "--no-print-directory", "-f", "-", *make_variables, "print-values"]
+    output = subprocess.run(command, input=script, stdout=subprocess.PIPE, text=True, check=True).stdout
     values = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
     missing = set(names) - set(values)
     if missing:
@@ -115,7 +150,8 @@ def expand(names: list[str], definitions: dict[str, str], make_variables: list[s
 
 def archive_members(archive: Path) -> list[str]:
     """Return the objects of a static library that CPython built, where they lie in the build directory."""
-    names = subprocess.run([os.environ["AR"], "t", archive], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    command = [os.environ["AR"], "t", archive]
+    names = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
     members = [archive.parent / name for name in names]
     for member in members:
         if not member.is_file():

@@ -8,6 +8,7 @@ tests nor what is broken on purpose.
 import os
 import py_compile
 import sys
+from pathlib import Path
 
 LEFT_OUT = {"test", "tests", "idle_test", "__pycache__"}
 
@@ -18,12 +19,17 @@ def main() -> None:
         folders[:] = sorted(folder for folder in folders if folder not in LEFT_OUT)
         for file in sorted(files):
             if file.endswith(".py"):
-                source = os.path.join(path, file)
+                source = str(Path(path) / file)
                 try:
-                    py_compile.compile(source, dfile=installed + source[len(directory):], doraise=True, optimize=0,
-                                       invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
+                    py_compile.compile(
+                        source,
+                        dfile=installed + source[len(directory) :],
+                        doraise=True,
+                        optimize=0,
+                        invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH,
+                    )
                 except py_compile.PyCompileError as error:
-                    print(f"{source}: not compiled: {error.exc_value}")
+                    print(f"{source}: not compiled: {error.exc_value}")  # noqa: T201
 
 
 main()

@@ -38,7 +38,7 @@ LEFT_OVER = re.compile(rb"(?<![\w.])/(?:tools/(?:deps|bin|sysroot|cpython)|build
                        + re.escape(os.environ["CC"]).encode())  # fmt: skip
 PREFIX = re.compile(r"(?<![\w./-])/install(?![\w.-])")
 
-RELOCATION = '''
+RELOCATION = """
 # Where this file is says where the installation is.
 def _relocate():
     import os, sys
@@ -52,7 +52,7 @@ def _relocate():
 
 _relocate()
 del _relocate
-'''
+"""
 
 SHEBANG = """#!/bin/sh
 '''exec' "$(dirname -- "$(realpath -- "$0")")/{interpreter}" "$0" "$@"
@@ -67,9 +67,10 @@ def main() -> None:
     for path in (root / "lib/pkgconfig").glob("*.pc"):
         path.write_text(PREFIX.sub("${pcfiledir}/../..", clean(path.read_text())))
     changed = [path for path in sorted((root / "bin").iterdir()) if not path.is_symlink() and rewrite_script(path)]
-    for path in [*library.glob("config-*/*"), *library.glob("_sysconfig_vars_*.json"), *library.glob("build-details.json")]:
-        if path.is_file() and path.suffix not in (".o", ".a", ".so"):
-            rewrite_text(path)
+    for pattern in ("config-*/*", "_sysconfig_vars_*.json", "build-details.json"):
+        for path in library.glob(pattern):
+            if path.is_file() and path.suffix not in (".o", ".a", ".so"):
+                rewrite_text(path)
     for record in library.glob("site-packages/*.dist-info/RECORD"):
         update_record(record, changed)
     report_left_overs(root)
@@ -89,8 +90,9 @@ def rewrite_text(path: Path) -> None:
 
 def rewrite_sysconfigdata(path: Path) -> None:
     namespace: dict = {}
-    exec(path.read_text(), namespace)
-    values = {name: clean(value) if isinstance(value, str) else value for name, value in namespace["build_time_vars"].items()}
+    exec(path.read_text(), namespace)  # noqa: S102 - sysconfig's data is a module
+    built = namespace["build_time_vars"]
+    values = {name: clean(value) if isinstance(value, str) else value for name, value in built.items()}
     moved = [name for name, value in sorted(values.items()) if isinstance(value, str) and PREFIX.search(value)]
     for name in moved:
         # "/usr/bin/install" and the like are not the prefix: no value may hold both.

@@ -1,0 +1,203 @@
+"""The Python scripts of the cpython recipe, run as the recipe runs them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.util
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+RECIPE = Path(__file__).parents[3] / "cpython-unix" / "recipes" / "cpython"
+CC = "x86_64-unknown-linux-gnu-clang"
+ENVIRONMENT = {**os.environ, "CC": CC, "CXX": f"{CC}++", "PYTHONDONTWRITEBYTECODE": "1"}
+
+SYSCONFIG = f"""# system configuration generated and used by the sysconfig module
+build_time_vars = {{'AR': '/usr/lib/llvm-22/bin/llvm-ar',
+ 'BINDIR': '/install/bin',
+ 'CC': '{CC} -pthread',
+ 'CONFIG_ARGS': "'--prefix=/install' '--with-openssl=/tools/deps' 'CC={CC}'",
+ 'CXX': '{CC}++ -pthread',
+ 'INSTALL': '/usr/bin/install -c',
+ 'LDFLAGS': '-L/tools/deps/lib -Wl,-z,now -L/tools/deps/lib',
+ 'LDSHARED': '{CC} -pthread -shared -L/tools/deps/lib',
+ 'CPPFLAGS': '-I. -I/build/src/Include -I/tools/deps/include',
+ 'SIZEOF_INT': 4,
+ 'abs_srcdir': '/build/src'}}
+"""
+
+MAKEFILE = """
+EXT_SUFFIX=.so
+MODULE__SSL_LDFLAGS=-lssl $(CRYPTO)
+CRYPTO=-lcrypto
+MODULE_LDFLAGS_SHARED=-lpython
+print:
+\t@echo $(EXT_SUFFIX)
+
+# Rules appended by makesetup
+
+Modules/_ssl.o: $(srcdir)/Modules/_ssl.c $(PYTHON_HEADERS); $(CC) -c $(srcdir)/Modules/_ssl.c -o Modules/_ssl.o
+Modules/_ssl$(EXT_SUFFIX):  Modules/_ssl.o; $(BLDSHARED)  Modules/_ssl.o  $(MODULE__SSL_LDFLAGS) \
+$(MODULE_LDFLAGS_SHARED) -o Modules/_ssl$(EXT_SUFFIX)
+Modules/_io$(EXT_SUFFIX):  Modules/_io/a.o Modules/_io/b.o; $(BLDSHARED)  Modules/_io/a.o Modules/_io/b.o  \
+-o Modules/_io$(EXT_SUFFIX)
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    root = tmp_path / "install"
+    for name in (
+        "bin",
+        "lib/pkgconfig",
+        "lib/python3.13/config-3.13-x",
+        "lib/python3.13/site-packages/pip-1.dist-info",
+    ):
+        (root / name).mkdir(parents=True)
+    (root / "lib/python3.13/_sysconfigdata__linux_x.py").write_text(SYSCONFIG)
+    (root / "lib/pkgconfig/python-3.13.pc").write_text("prefix=/install\nLibs.private: -L/tools/deps/lib -ldl\n")
+    (root / "lib/python3.13/config-3.13-x/Makefile").write_text(f"CC={CC} -pthread\nprefix=/install\nA=/build/src/x\n")
+    (root / "bin/pip3").write_text("#!/out/install/bin/python3.13\nimport sys\nprint('pip', sys.argv[1:])\n")
+    (root / "bin/python3.13").write_bytes(b"\x7fELF/tools/deps/lib")
+    (root / "bin/python3.13-config").write_text(f'#!/bin/sh\nLIBS="-L/tools/deps/lib -ldl"\nCC={CC}\n')
+    (root / "lib/python3.13/site-packages/pip-1.dist-info/RECORD").write_text(
+        "../../../bin/pip3,sha256=old,1\npip/__init__.py,sha256=abc,3\n"
+    )
+    return root
+
+
+def relocate(root: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(RECIPE / "relocate.py"), str(root), "3.13"]
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+
+
+def test_sysconfig_names_generic_tools_and_the_prefix_it_is_in(installed: Path, tmp_path: Path) -> None:
+    assert relocate(installed).stderr == ""
+    moved = tmp_path / "somewhere else"
+    installed.rename(moved)
+    values = runpy.run_path(str(moved / "lib/python3.13/_sysconfigdata__linux_x.py"))["build_time_vars"]
+    assert values == {
+        "AR": "ar",
+        "BINDIR": f"{moved}/bin",
+        "CC": "cc -pthread",
+        "CONFIG_ARGS": f"'--prefix={moved}' 'CC=cc'",
+        "CXX": "c++ -pthread",
+        "INSTALL": "/usr/bin/install -c",
+        "LDFLAGS": " -Wl,-z,now",
+        "LDSHARED": "cc -pthread -shared",
+        "CPPFLAGS": "-I. -I./Include",
+        "SIZEOF_INT": 4,
+        "abs_srcdir": ".",
+    }
+
+
+def test_the_literal_of_sysconfigs_data_comes_first(installed: Path) -> None:
+    relocate(installed)
+    text = (installed / "lib/python3.13/_sysconfigdata__linux_x.py").read_text()
+    assert text.startswith("# system configuration generated and used by the sysconfig module\nbuild_time_vars = {'AR'")
+
+
+def test_texts_and_scripts(installed: Path) -> None:
+    relocate(installed)
+    assert (installed / "lib/pkgconfig/python-3.13.pc").read_text() == (
+        "prefix=${pcfiledir}/../..\nLibs.private: -ldl\n"
+    )
+    assert (
+        installed / "lib/python3.13/config-3.13-x/Makefile"
+    ).read_text() == "CC=cc -pthread\nprefix=/install\nA=./x\n"
+    assert (installed / "bin/python3.13-config").read_text() == '#!/bin/sh\nLIBS=" -ldl"\nCC=cc\n'
+
+
+def test_a_script_finds_the_interpreter_beside_itself_also_through_a_symlink(installed: Path, tmp_path: Path) -> None:
+    relocate(installed)
+    (installed / "bin/python3.13").unlink()
+    (installed / "bin/python3.13").symlink_to(sys.executable)
+    (installed / "bin/pip3").chmod(0o755)
+    link = tmp_path / "pip link"
+    link.symlink_to(installed / "bin/pip3")
+    output = subprocess.run([link, "a b", "c"], capture_output=True, text=True, check=True).stdout
+    assert output == "pip ['a b', 'c']\n"
+
+
+def test_a_wheels_record_has_the_rewritten_scripts_hash(installed: Path) -> None:
+    relocate(installed)
+    script = (installed / "bin/pip3").read_bytes()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(script).digest()).rstrip(b"=").decode()
+    record = installed / "lib/python3.13/site-packages/pip-1.dist-info/RECORD"
+    assert record.read_text() == (f"../../../bin/pip3,sha256={digest},{len(script)}\npip/__init__.py,sha256=abc,3\n")
+
+
+def test_what_is_left_over_ends_the_build(installed: Path) -> None:
+    (installed / "lib/python3.13/notes.txt").write_text("made in /build/src\n")
+    result = relocate(installed)
+    assert result.returncode == 1
+    assert "lib/python3.13/notes.txt: /build/src" in result.stderr
+
+
+def test_a_value_that_cannot_be_relocated_ends_the_build(installed: Path) -> None:
+    path = installed / "lib/python3.13/_sysconfigdata__linux_x.py"
+    path.write_text(SYSCONFIG.replace("'/install/bin'", "'/install/bin /usr/bin/install'"))
+    assert "BINDIR cannot be relocated" in relocate(installed).stderr
+
+
+@pytest.fixture
+def build_facts() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("build_facts", RECIPE / "build_facts.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_makesetups_rules_give_objects_and_link_words(build_facts: ModuleType) -> None:
+    assert build_facts.read_makesetup_rules(MAKEFILE) == {
+        "_ssl": (["Modules/_ssl.o"], "$(MODULE__SSL_LDFLAGS)"),
+        "_io": (["Modules/_io/a.o", "Modules/_io/b.o"], ""),
+    }
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_expands_the_variables(build_facts: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "Makefile").write_text(MAKEFILE)
+    monkeypatch.chdir(tmp_path)
+    values = build_facts.expand(
+        ["EXT_SUFFIX", "WORDS", "EMPTY"], {"WORDS": "$(MODULE__SSL_LDFLAGS)"}, ["CRYPTO=-lother"]
+    )
+    assert values == {"EXT_SUFFIX": ".so", "WORDS": "-lssl -lother", "EMPTY": ""}
+
+
+def test_modules_that_configure_could_not_find_end_the_build(
+    build_facts: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Makefile").write_text("MODULE__SSL_STATE=missing\nMODULE_ZLIB_STATE=yes\nMODULE__GDBM_STATE=n/a\n")
+    modules = tmp_path / "modules.json"
+    modules.write_text('{"builtin": ["_ssl", "zlib", "sys"], "shared": []}')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(build_facts, "MODULES", modules)
+    with pytest.raises(SystemExit, match=r"no way to build these extension modules: _ssl \(missing\)"):
+        build_facts.check_configure()
+
+
+def test_byte_code_is_the_same_wherever_it_is_compiled(tmp_path: Path) -> None:
+    pycs = []
+    for name in ("a", "b"):
+        library = tmp_path / name
+        (library / "test").mkdir(parents=True)
+        (library / "module.py").write_text("def f():\n    return 'value', 1.5\n")
+        (library / "broken.py").write_text("def f(:\n")
+        (library / "test/case.py").write_text("x = 1\n")
+        command = [sys.executable, "-IBS", str(RECIPE / "compile_library.py"), str(library), "/install/lib/python3.13"]
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert "broken.py: not compiled" in output
+        pycs.append(sorted((path.name, path.read_bytes()) for path in library.rglob("*.pyc")))
+    assert len(pycs[0]) == 1
+    assert pycs[0] == pycs[1]
+    assert b"/install/lib/python3.13/module.py" in pycs[0][0][1]
