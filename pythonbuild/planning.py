@@ -1,0 +1,247 @@
+"""From a request to a plan: which steps there are, what each of them needs, and what goes into their keys.
+
+The one place that knows both the engine and what is built. The steps of one distribution::
+
+    root ─► sysroot ─► toolchain ─► zlib, openssl, … ─► cpython ─► assemble ─► validate
+                                         setup-cpython ──┘             └─────► archive
+
+Steps that run a recipe see nothing of this program; steps that are Python functions carry the source files of the code
+they run in their keys.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from pythonbuild.config.locks import load_root_description
+from pythonbuild.config.model import Lock, LockedPackage, Pin, Recipe, RootDescription, Source, Target
+from pythonbuild.config.project import Project
+from pythonbuild.config.recipes import with_needs
+from pythonbuild.cpython.modules import read_modules
+from pythonbuild.cpython.setup_local import render_setup
+from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Plan, RecipeAction, Step
+from pythonbuild.errors import UsageError
+from pythonbuild.shipping import Shipment, archive_step, assemble_step, code_files, validate_step
+
+#: What every recipe's script is given besides the target's variables; the paths are fixed by the environments.
+_FIXED_ENVIRONMENT = {
+    "HOME": "/build/home",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "PREFIX": "/tools/deps",
+    "OUT": "/out",
+}
+_COMPILER_STEPS = ("sysroot", "toolchain")
+_DRIVER = ("bash", "-eu", "/recipe/driver.sh")
+
+
+class FileSource(Protocol):
+    """Where pinned files come from: returns a verified copy, or raises a SourceError."""
+
+    def pin(self, pin: Pin) -> Path: ...
+
+    def package(self, package: LockedPackage, snapshot: str) -> Path: ...
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """The CPython that is built: ``source`` names its series, ``file`` is its archive."""
+
+    version: str
+    source: Source
+    file: PinnedFile
+
+    @property
+    def name(self) -> str:
+        return f"cpython-{self.version}"
+
+
+@dataclass(frozen=True)
+class PlanInputs:
+    """All that a plan is made from; nothing in it is fetched or changed by planning."""
+
+    project: Project
+    target: Target
+    options: str
+    interpreter: Interpreter
+    locks: Mapping[str, Lock]
+    files: FileSource
+
+
+def make_plan(inputs: PlanInputs) -> Plan:
+    """Return the plan of one distribution. Raises ConfigError for a recipe that does not fit together."""
+    interpreter, target = inputs.interpreter, inputs.target
+    catalogue = read_modules(_modules_file(inputs.project))
+    wanted = catalogue.needed_recipes(interpreter.version, target.os)
+    recipes = with_needs(inputs.project.recipes, [*_COMPILER_STEPS, *wanted])
+    setup = _setup_step(inputs)
+    cpython = _cpython_step(inputs, setup, wanted)
+    shipment = Shipment(
+        project=inputs.project,
+        target=target,
+        options=inputs.options,
+        version=interpreter.version,
+        interpreter_source=interpreter.source,
+        interpreter_file=interpreter.file,
+        cpython=cpython.name,
+        recipes=tuple(recipe for recipe in recipes if recipe.name not in _COMPILER_STEPS),
+    )
+    assemble = assemble_step(shipment)
+    validate = validate_step(shipment, assemble)
+    archive = archive_step(shipment, assemble)
+    steps = (
+        _root_step(inputs),
+        *(_recipe_step(inputs, recipe) for recipe in recipes),
+        setup,
+        cpython,
+        assemble,
+        validate,
+        archive,
+    )
+    return Plan(steps, goals=(validate.name, archive.name))
+
+
+def find_step(plan: Plan, name: str, flag: str = "STEP") -> Step:
+    """Return the step a user means: its name, or a beginning that fits one step only. Raises UsageError."""
+    names = [step.name for step in plan.steps]
+    fitting = [name] if name in names else [other for other in names if other.startswith(name)]
+    if len(fitting) == 1:
+        return plan.step(fitting[0])
+    near = difflib.get_close_matches(name, names, 1)
+    advice = f"did you mean {near[0]}?" if near and not fitting else ""
+    raise UsageError(f"{flag}: " + ("several steps fit" if fitting else "unknown step"), found=name,
+                     expected=f"one of {', '.join(fitting or names)}", advice=advice)  # fmt: skip
+
+
+def lock_names(project: Project, target: Target) -> dict[str, str]:
+    """Return the locks that a target's plan uses: lock name → name of the step that reads it."""
+    names = {f"{target.root}-{target.debian_architecture}": "root"}
+    names |= {recipe.lock: recipe.name for recipe in with_needs(project.recipes, _COMPILER_STEPS) if recipe.lock}
+    return names
+
+
+def _modules_file(project: Project) -> Path:
+    return project.unix / "extension-modules.yml"
+
+
+def _root_step(inputs: PlanInputs) -> Step:
+    project, target = inputs.project, inputs.target
+    lock = inputs.locks[f"{target.root}-{target.debian_architecture}"]
+    path = project.unix / "roots" / f"{target.root}.yml"
+    return Step(
+        name="root",
+        action=CallAction(partial(_unpack_root, load_root_description(path), lock)),
+        files=(InputFile(f"roots/{path.name}", path), *code_files(project.repository, "debian/unpack.py")),
+        sources=_locked_files(inputs.files, lock),
+        parameters={"suite": lock.suite, "order": " ".join(package.name for package in lock.packages)},
+        weight=25,
+    )
+
+
+def _unpack_root(description: RootDescription, lock: Lock, context: CallContext) -> None:
+    from pythonbuild.debian.unpack import unpack_root
+
+    debs = {package.name: context.source(PurePosixPath(package.path).name) for package in lock.packages}
+    unpack_root(description, lock, debs, context.out, context.jobs)
+
+
+def _locked_files(files: FileSource, lock: Lock) -> tuple[PinnedFile, ...]:
+    return tuple(
+        PinnedFile(PurePosixPath(package.path).name, package.sha256, partial(files.package, package, lock.snapshot))
+        for package in lock.packages
+    )
+
+
+def _recipe_step(inputs: PlanInputs, recipe: Recipe) -> Step:
+    before = [name for name in _COMPILER_STEPS if recipe.name not in _COMPILER_STEPS]
+    needs = [need.name for need in with_needs(inputs.project.recipes, recipe.needs)]
+    source = inputs.project.sources[recipe.source] if recipe.source else None
+    pin = source.pins[0] if source else None
+    sources = [PinnedFile(pin.filename, pin.sha256, partial(inputs.files.pin, pin))] if pin else []
+    if recipe.lock:
+        sources += _locked_files(inputs.files, inputs.locks[recipe.lock])
+    return Step(
+        name=recipe.name,
+        action=RecipeAction(_DRIVER, root="root"),
+        needs=tuple(dict.fromkeys([*before, *needs])),
+        files=_recipe_files(inputs.project, recipe),
+        sources=tuple(sources),
+        parameters=_script_environment(inputs.target, recipe, source, pin.version if pin else "", sources[:1]),
+        target=inputs.target.triple,
+        weight=recipe.weight,
+    )
+
+
+def _recipe_files(project: Project, recipe: Recipe) -> tuple[InputFile, ...]:
+    own = [path for path in sorted(recipe.directory.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    return (
+        InputFile("driver.sh", project.unix / "recipes" / "driver.sh"),
+        *(InputFile(path.relative_to(recipe.directory).as_posix(), path) for path in own),
+        *(InputFile(path.name, path) for path in recipe.includes),
+    )
+
+
+def _script_environment(target: Target, recipe: Recipe, source: Source | None, version: str,
+                        archives: Sequence[PinnedFile]) -> dict[str, str]:  # fmt: skip
+    return {
+        **_FIXED_ENVIRONMENT,
+        **target.environment,
+        "TARGET_TRIPLE": target.triple,
+        "HOST": target.autoconf_host,
+        "BUILD": target.autoconf_host,
+        "MULTIARCH": target.multiarch,
+        "GLIBC_FLOOR": target.glibc_floor,
+        "SOURCE_ARCHIVE": archives[0].name if source else "",
+        "SOURCE_VERSION": version,
+        "LICENCE_NAME": source.name if source else "",
+        "LICENCE_FILES": "\n".join(source.licence_files) if source else "",
+        **recipe.parameters,
+    }
+
+
+def _setup_step(inputs: PlanInputs) -> Step:
+    project, interpreter, target = inputs.project, inputs.interpreter, inputs.target
+    template = project.unix / "Setup.local.j2"
+    modules = _modules_file(project)
+
+    def render(context: CallContext) -> None:
+        archive = context.source(interpreter.file.name)
+        render_setup(archive, interpreter.version, target.triple, modules, template, context.out)
+
+    return Step(
+        name=f"setup-{interpreter.name}",
+        action=CallAction(render),
+        files=(
+            InputFile(modules.name, modules),
+            InputFile(template.name, template),
+            *code_files(project.repository, "cpython/*.py", "config/document.py"),
+        ),
+        sources=(interpreter.file,),
+        parameters={"version": interpreter.version},
+        target=target.triple,
+        weight=3,
+    )
+
+
+def _cpython_step(inputs: PlanInputs, setup: Step, wanted: Iterable[str]) -> Step:
+    interpreter = inputs.interpreter
+    recipe = inputs.project.recipes["cpython"]
+    needs = with_needs(inputs.project.recipes, [*wanted, *recipe.needs])
+    environment = _script_environment(inputs.target, recipe, interpreter.source, interpreter.version,
+                                      [interpreter.file])  # fmt: skip
+    return Step(
+        name=f"{interpreter.name}-{inputs.options}",
+        action=RecipeAction(_DRIVER, root="root"),
+        needs=(*_COMPILER_STEPS, *(need.name for need in needs), setup.name),
+        files=_recipe_files(inputs.project, recipe),
+        sources=(interpreter.file,),
+        parameters={**environment, "LICENCE_NAME": "cpython", "BUILD_OPTIONS": inputs.options},
+        target=inputs.target.triple,
+        weight=recipe.weight,
+        memory=1024,
+    )

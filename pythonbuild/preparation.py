@@ -1,0 +1,227 @@
+"""What stands between a request and its plan: which CPython, from where, with which locks.
+
+This is the only part of a build that may use the network. It settles what a series means today (the newest pin that
+can be had), what a lock whose packages are gone becomes, and brings every pinned file that the steps to come will
+read, before the first of them starts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from pathlib import Path, PurePosixPath
+
+from pythonbuild.config.locks import load_lock, write_lock
+from pythonbuild.config.model import Lock, LockedPackage, Pin, Target
+from pythonbuild.config.project import Project
+from pythonbuild.config.request import Request
+from pythonbuild.config.sources import select
+from pythonbuild.config.targets import find_target
+from pythonbuild.cpython.setupfiles import cpython_version
+from pythonbuild.debian.apt_sources import mirror_bases
+from pythonbuild.debian.packages import fetch_debs, package_urls
+from pythonbuild.engine.events import EventSink, FetchProgress, Note
+from pythonbuild.engine.model import PinnedFile, Step
+from pythonbuild.errors import UsageError
+from pythonbuild.planning import Interpreter, PlanInputs, lock_names
+from pythonbuild.sources.fetch import Fetcher
+from pythonbuild.sources.places import Places
+from pythonbuild.sources.resolve import resolve
+
+_FETCH_JOBS = 6
+#: The oldest time that every archive format of a distribution can hold (zip's epoch).
+_SOURCE_TIME = 315532800
+
+
+class Files:
+    """The pinned files of a plan, by way of one fetcher; the planning floor's ``FileSource``."""
+
+    def __init__(self, fetcher: Fetcher, bases: Callable[[], list[str]]) -> None:
+        self.fetcher = fetcher
+        self.bases = bases
+
+    def pin(self, pin: Pin) -> Path:
+        return self.fetcher.fetch(pin)
+
+    def package(self, package: LockedPackage, snapshot: str) -> Path:
+        urls = package_urls(package, snapshot, self.bases())
+        return self.fetcher.fetch_file(PurePosixPath(package.path).name, package.sha256, package.size, urls)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A request that is understood: ready to be planned."""
+
+    inputs: PlanInputs
+    files: Files
+    request: Request
+    sink: EventSink = field(repr=False)
+
+
+def make_fetcher(request: Request, project: Project, sink: EventSink) -> Fetcher:
+    """Return the fetcher of a request."""
+    places = Places(
+        source_dirs=request.source_dirs,
+        mirrors=request.mirrors,
+        pool_bases=cached_bases,
+        snapshot=_snapshot(project),
+    )
+
+    def progress(file: str, done: int, total: int) -> None:
+        sink(FetchProgress(file, done, total, finished=done == total))
+
+    return Fetcher(
+        request.cache / "downloads",
+        places,
+        offline=request.offline,
+        jobs=_FETCH_JOBS,
+        note=lambda text: sink(Note(text, "warning")),
+        progress=progress,
+    )
+
+
+@cache
+def cached_bases() -> list[str]:
+    """Return the machine's Debian mirrors; its apt configuration is read once."""
+    return mirror_bases()
+
+
+def _snapshot(project: Project) -> str:
+    """Return the newest timestamp of the locks: the pool's files could be had then."""
+    return max((load_lock(path).snapshot for path in (project.unix / "locks").glob("*.yml")), default="")
+
+
+def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSink) -> Preparation:
+    """Understand a request. Raises UsageError for what it names and does not exist, SourceError for what is gone."""
+    target = find_target(project.targets, request.target_triple)
+    options = target.options[-1] if request.optimized else request.options
+    if options not in target.options:
+        raise UsageError("--options: not there for this target", found=options,
+                         expected=f"one of {', '.join(target.options)}")  # fmt: skip
+    files = Files(fetcher, cached_bases)
+    inputs = PlanInputs(
+        project=project,
+        target=target,
+        options=options,
+        interpreter=choose_interpreter(request, project, fetcher, sink),
+        locks=_load_locks(request, project, target),
+        files=files,
+    )
+    return Preparation(inputs, files, request, sink)
+
+
+def choose_interpreter(request: Request, project: Project, fetcher: Fetcher, sink: EventSink) -> Interpreter:
+    """Return the CPython to build: of ``--python-source``, or the pin that ``--python`` stands for."""
+    if request.python_source:
+        return _own_source(request.python_source, request, project, sink)
+    selection = select(project.sources, request.python)
+    if not selection.source.name.startswith("cpython-"):
+        raise UsageError("--python: not a CPython", found=request.python, expected="such as 3.13 or 3.13.5")
+    pin = resolve(fetcher, selection.candidates, exact=selection.exact or request.locked)
+    file = PinnedFile(pin.filename, pin.sha256, partial(fetcher.fetch, pin))
+    return Interpreter(pin.version, selection.source, file)
+
+
+def _own_source(path: Path, request: Request, project: Project, sink: EventSink) -> Interpreter:
+    version = cpython_version(path)
+    series = "cpython-" + ".".join(version.split(".")[:2])
+    if series not in project.sources:
+        known = ", ".join(name for name in project.sources if name.startswith("cpython-"))
+        raise UsageError(f"--python-source: {path} is a CPython of an unknown series", found=version,
+                         expected=f"one of {known}", advice="docs/adding-a-python-version.rst")  # fmt: skip
+    archive = _pack(path, request.cache / "downloads") if path.is_dir() else path.resolve()
+    sha256 = _sha256(archive)
+    sink(Note(f"building {path} as CPython {version}"))
+    return Interpreter(version, project.sources[series], PinnedFile(archive.name, sha256, lambda: archive))
+
+
+def _pack(directory: Path, downloads: Path) -> Path:
+    """Pack a source tree into a tar that depends on its files' names, content and modes only; return its path."""
+    downloads.mkdir(parents=True, exist_ok=True)
+    beside = downloads / f".python-source.{os.getpid()}.tar"
+    try:
+        with tarfile.open(beside, "w", format=tarfile.GNU_FORMAT) as tar:
+            for path in sorted(directory.rglob("*")):
+                name = path.relative_to(directory)
+                if name.parts[0] != ".git" and "__pycache__" not in name.parts and not path.is_dir():
+                    _add(tar, path, f"python-source/{name.as_posix()}")
+        packed = downloads / f"python-source-{_sha256(beside)[:16]}.tar"
+        beside.replace(packed)
+    finally:
+        beside.unlink(missing_ok=True)
+    return packed
+
+
+def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
+    info = tar.gettarinfo(path, name)
+    info.uid = info.gid = 0
+    info.uname = info.gname = ""
+    info.mtime = _SOURCE_TIME
+    info.mode = 0o755 if info.mode & 0o100 else 0o644
+    if info.islnk():  # a second name of a file already added: give it content of its own
+        info.type, info.linkname, info.size = tarfile.REGTYPE, "", path.stat().st_size
+    if info.isreg():
+        with path.open("rb") as content:
+            tar.addfile(info, content)
+    elif info.issym():
+        tar.addfile(info)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _load_locks(request: Request, project: Project, target: Target) -> dict[str, Lock]:
+    """Return the locks, each replaced by what an earlier run had to make of it, unless that is forbidden."""
+    locks = {}
+    for name in lock_names(project, target):
+        path = project.unix / "locks" / f"{name}.yml"
+        made = _replacement(request, path)
+        use = made if made.exists() and not request.locked else path
+        locks[name] = replace(load_lock(use), name=name, locked=use == path)
+    return locks
+
+
+def _replacement(request: Request, path: Path) -> Path:
+    """Return where a lock is kept whose packages were partly gone; it is forgotten when the lock itself changes."""
+    return request.cache / "locks" / f"{path.stem}-{_sha256(path)[:16]}.yml"
+
+
+def fetch_inputs(preparation: Preparation, steps: Iterable[Step]) -> Preparation:
+    """Bring every pinned file of the steps that will run; return the preparation, with other locks if need be.
+
+    Several missing files are one error that names all of them.
+    """
+    inputs, request = preparation.inputs, preparation.request
+    names = {step.name for step in steps}
+    locks: dict[str, Lock] = dict(inputs.locks)
+    for name, step_name in lock_names(inputs.project, inputs.target).items():
+        if step_name in names:
+            locks[name] = _fetch_lock(preparation, locks[name])
+    pins = [source for step in steps for source in step.sources if not source.name.endswith(".deb")]
+    preparation.files.fetcher.gather([pin.path for pin in {pin.sha256: pin for pin in pins}.values()])
+    if request.locked or all(lock.locked for lock in locks.values()):
+        return preparation
+    return replace(preparation, inputs=replace(inputs, locks=locks))
+
+
+def _fetch_lock(preparation: Preparation, lock: Lock) -> Lock:
+    request, files, sink = preparation.request, preparation.files, preparation.sink
+    debs = fetch_debs(
+        lock,
+        files.fetcher.fetch_file,
+        bases=files.bases(),
+        locked=request.locked or request.offline,
+        note=lambda text: sink(Note(text, "warning")),
+        jobs=_FETCH_JOBS,
+    )
+    if debs.lock != lock:
+        path = _replacement(request, preparation.inputs.project.unix / "locks" / f"{lock.name}.yml")
+        write_lock(replace(debs.lock, name=path.stem), path.parent)
+    return debs.lock
+

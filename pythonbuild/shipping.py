@@ -1,0 +1,176 @@
+"""The last steps of a plan: assemble the distribution, validate it, pack it.
+
+They are Python functions of this program: what they do depends on the trees they are given and on the code, so both
+are in their keys. Validating and packing read the same assembled tree and run side by side; nothing is published before
+both have succeeded.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pythonbuild.config.model import Pin, Recipe, Source, Target
+from pythonbuild.config.project import Project
+from pythonbuild.cpython.modules import read_modules
+from pythonbuild.distribution.assemble import Component
+from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Step
+
+_ASSEMBLE_CODE = ("distribution/*.py", "cpython/readback.py", "cpython/modules.py", "shipping.py", "config/*.py")
+_VALIDATE_CODE = ("validation/*.py", "distribution/*.py", "cpython/readback.py", "shipping.py")
+_ARCHIVE_CODE = ("distribution/archive.py", "shipping.py")
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """What is shipped: ``cpython`` names the step that built the interpreter, ``recipes`` are what it needs."""
+
+    project: Project
+    target: Target
+    options: str
+    version: str
+    interpreter_source: Source
+    interpreter_file: PinnedFile
+    cpython: str
+    recipes: tuple[Recipe, ...]
+
+    @property
+    def suffix(self) -> str:
+        return f"{self.version}-{self.options}"
+
+    @property
+    def dependencies(self) -> tuple[str, ...]:
+        return tuple(recipe.name for recipe in self.recipes)
+
+
+def code_files(repository: Path, *patterns: str) -> tuple[InputFile, ...]:
+    """Return the program's own files that a Python step runs, by patterns below ``pythonbuild/``."""
+    package = repository / "pythonbuild"
+    paths = sorted({path for pattern in patterns for path in package.glob(pattern)})
+    return tuple(InputFile(path.relative_to(repository).as_posix(), path) for path in paths)
+
+
+def assemble_step(shipment: Shipment) -> Step:
+    """Return the step that puts the distribution together; its tree holds ``python/``."""
+    modules = shipment.project.unix / "extension-modules.yml"
+
+    def run(context: CallContext) -> None:
+        from pythonbuild.distribution.assemble import DistributionFacts, assemble
+
+        tree = context.tree(shipment.cpython)
+        toolchain = context.tree("toolchain") / "tools" / "toolchain.json"
+        facts = DistributionFacts(
+            target=shipment.target,
+            options=shipment.options,
+            components=_components(shipment),
+            epoch=_epoch(tree),
+            toolchain=json.loads(toolchain.read_text(encoding="utf-8")),
+            omitted=_omitted(modules, shipment),
+        )
+        assemble(tree, {name: context.tree(name) for name in shipment.dependencies}, facts, context.out)
+
+    return Step(
+        name=f"assemble-{shipment.suffix}",
+        action=CallAction(run),
+        needs=(shipment.cpython, "toolchain", *shipment.dependencies),
+        files=(InputFile(modules.name, modules), *code_files(shipment.project.repository, *_ASSEMBLE_CODE)),
+        parameters=_described(shipment),
+        target=shipment.target.triple,
+        weight=5,
+    )
+
+
+def _components(shipment: Shipment) -> dict[str, Component]:
+    file = shipment.interpreter_file
+    pins = {pin.sha256: pin for pin in shipment.interpreter_source.pins}
+    # What --python-source gave has no pin: its hash and name are what can be said of it.
+    own = Pin(shipment.interpreter_source.name, shipment.version, file.name, file.sha256, 0)
+    components = {"cpython": Component(shipment.interpreter_source, pins.get(file.sha256, own))}
+    for recipe in shipment.recipes:
+        if recipe.source:
+            source = shipment.project.sources[recipe.source]
+            components[recipe.name] = Component(source, source.pins[0])
+    return components
+
+
+def _described(shipment: Shipment) -> dict[str, str]:
+    """Return what PYTHON.json says of the sources, the target and the options, for the key."""
+    described = {f"component {name}": repr(component) for name, component in _components(shipment).items()}
+    return {**described, "target": repr(shipment.target), "options": shipment.options}
+
+
+def _epoch(cpython_tree: Path) -> int:
+    """Return the SOURCE_DATE_EPOCH that CPython was built with."""
+    facts = json.loads((cpython_tree / "build" / "cpython-build.json").read_text(encoding="utf-8"))
+    return int(facts["source_date_epoch"])
+
+
+def _omitted(modules: Path, shipment: Shipment) -> dict[str, str]:
+    existing = read_modules(modules).existing(shipment.version)
+    linkages = {name: module.linkage_on(shipment.target.os) for name, module in existing.items()}
+    return {name: reason for name, (linkage, reason) in sorted(linkages.items()) if linkage == "omitted"}
+
+
+def validate_step(shipment: Shipment, assemble: Step) -> Step:
+    """Return the step that checks the distribution; its tree holds ``report.txt``."""
+    modules = shipment.project.unix / "extension-modules.yml"
+
+    def run(context: CallContext) -> None:
+        from pythonbuild.validation.room import Room
+        from pythonbuild.validation.validate import validate
+
+        room_work = context.work / "room"
+        room_work.mkdir()
+        report = validate(
+            context.tree(assemble.name),
+            shipment.target,
+            sysroot=context.tree("sysroot") / "tools" / "sysroot",
+            expected=_linkages(modules, shipment),
+            room=Room(context.environment, context.tree("root"), context.digest("root"), room_work),
+            note=context.log,
+        )
+        report.raise_if_failed(shipment.cpython)
+        (context.out / "report.txt").write_text("\n".join(report.lines()) + "\n", encoding="utf-8")
+
+    return Step(
+        name=f"validate-{shipment.suffix}",
+        action=CallAction(run),
+        needs=(assemble.name, "sysroot", "root"),
+        files=(InputFile(modules.name, modules), *code_files(shipment.project.repository, *_VALIDATE_CODE)),
+        parameters={"target": repr(shipment.target), "version": shipment.version},
+        target=shipment.target.triple,
+        weight=30,
+        memory=1000,
+    )
+
+
+def _linkages(modules: Path, shipment: Shipment) -> dict[str, str]:
+    """Return the extension modules that the distribution must have, and how each is linked."""
+    existing = read_modules(modules).existing(shipment.version)
+    linkages = {name: module.linkage_on(shipment.target.os)[0] for name, module in existing.items()}
+    return {name: linkage for name, linkage in sorted(linkages.items()) if linkage != "omitted"}
+
+
+def archive_step(shipment: Shipment, assemble: Step) -> Step:
+    """Return the step that packs the distribution; its tree holds ``dist/<archive>``."""
+
+    def run(context: CallContext) -> None:
+        from pythonbuild.distribution.archive import pack
+
+        digest = context.digest(assemble.name)[:12]
+        name = f"cpython-{shipment.version}-{shipment.target.triple}-{shipment.options}-{digest}.tar.zst"
+        (context.out / "dist").mkdir()
+        pack(context.tree(assemble.name), context.out / "dist" / name, _epoch(context.tree(shipment.cpython)),
+             threads=context.jobs)  # fmt: skip
+
+    return Step(
+        name=f"archive-{shipment.suffix}",
+        action=CallAction(run),
+        needs=(assemble.name, shipment.cpython),
+        files=code_files(shipment.project.repository, *_ARCHIVE_CODE),
+        parameters={"options": shipment.options, "version": shipment.version},
+        target=shipment.target.triple,
+        weight=30,
+        memory=1500,
+    )
