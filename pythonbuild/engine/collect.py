@@ -108,17 +108,20 @@ def _readable(store: Store, digest: str) -> Tree | None:
 
 
 def _drop_roots(store: Store) -> int:
+    """Remove unpacked trees that no process holds, and the lock files of dead processes."""
     dropped = 0
-    for path in store.roots.iterdir():
-        if path.suffix:
-            continue
-        lock = FileLock(path.with_suffix(".lock"))
-        if lock.try_acquire():
-            aside = store.session.temporary / unique()
-            path.rename(aside)
-            lock.release(remove=True)
-            remove_tree(aside)
-            dropped += 1
+    for digest in {path.stem for path in store.roots.iterdir()}:
+        path = store.roots / digest
+        lock, making = FileLock(path.with_suffix(".lock")), FileLock(path.with_suffix(".making"))
+        if making.try_acquire():
+            if lock.try_acquire():
+                if path.exists():
+                    aside = store.session.temporary / unique()
+                    path.rename(aside)
+                    remove_tree(aside)
+                    dropped += 1
+                lock.release(remove=True)
+            making.release(remove=True)
     return dropped
 
 

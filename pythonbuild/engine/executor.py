@@ -321,10 +321,13 @@ def _terminate_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def available_memory(meminfo: Path = Path("/proc/meminfo")) -> float:
-    """Return the MiB that can be used without swapping; no limit where the system does not say."""
+def available_memory(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")) -> float:
+    """Return the MiB that can be used without swapping, also inside a container; no limit where nobody says."""
+    limits = [float("inf")]
     with contextlib.suppress(OSError, ValueError, IndexError):
-        for line in meminfo.read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) / 1024
-    return float("inf")
+        fields = dict(line.split(":", 1) for line in meminfo.read_text(encoding="ascii").splitlines())
+        limits.append(int(fields.get("MemAvailable", "").split()[0]) / 2**10)
+    with contextlib.suppress(OSError, ValueError):
+        most, used = ((cgroup / name).read_text(encoding="ascii") for name in ("memory.max", "memory.current"))
+        limits.append(max(0, int(most) - int(used)) / 2**20)
+    return min(limits)

@@ -30,7 +30,7 @@ class Session:
 
     def pin(self, tree: str) -> None:
         """Keep a tree from being collected while this process lives."""
-        with self._mutex:
+        with self._mutex, machine_errors(self._directory):
             if tree not in self._pins:
                 self._open()
                 assert self._lock is not None

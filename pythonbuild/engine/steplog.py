@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -31,9 +33,10 @@ class StepLog:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._file:
-            self._file.close()
-        self._file = None
+        file, self._file = self._file, None
+        if file:
+            with self._noting_full_disk():
+                file.close()
 
     def line(self, line: str) -> None:
         """Take one line of the step's output."""
@@ -45,8 +48,13 @@ class StepLog:
         """Write to the file only. A full disk is noted and told when the step ends: output must not end it."""
         if self._file is None:
             return  # a thread of the step that outlived it
-        try:
+        with self._noting_full_disk():
             self._file.write(text.rstrip("\n") + "\n")
+
+    @contextlib.contextmanager
+    def _noting_full_disk(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise

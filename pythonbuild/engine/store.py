@@ -143,11 +143,11 @@ class Store:
             if not self._path("trees", record.tree).exists():
                 return None
             self.session.pin(record.tree)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a full disk is no reason not to use what is there
             os.utime(path)  # gc drops the least recently used first
-        newest = self._step_path(record.step)
-        if self._read(newest) != data:
-            write_beside(newest, data, self.session.temporary)
+            newest = self._step_path(record.step)
+            if self._read(newest) != data:
+                write_beside(newest, data, self.session.temporary)
         return record
 
     def peek(self, key: str) -> Record | None:

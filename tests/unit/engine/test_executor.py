@@ -167,9 +167,14 @@ def test_big_steps_do_not_run_together(builder: Builder, monkeypatch: pytest.Mon
 
 
 def test_available_memory(tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing"
     (tmp_path / "meminfo").write_text("MemTotal: 4096 kB\nMemAvailable:    2048 kB\n")
-    assert available_memory(tmp_path / "meminfo") == 2.0
-    assert available_memory(tmp_path / "nothing") == float("inf")
+    assert available_memory(tmp_path / "meminfo", nothing) == 2.0
+    assert available_memory(nothing, nothing) == float("inf")
+    (tmp_path / "memory.current").write_text("1048576\n")
+    for limit, expected in (("max\n", 2.0), ("2097152\n", 1.0)):
+        (tmp_path / "memory.max").write_text(limit)
+        assert available_memory(tmp_path / "meminfo", tmp_path) == expected
 
 
 def test_calls(builder: Builder, tmp_path: Path) -> None:
