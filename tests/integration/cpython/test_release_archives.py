@@ -1,0 +1,87 @@
+"""CPython's real release archives against the project's extension modules, for every archive that is at hand.
+
+Archives are looked for in the download cache and in the directories of PYTHONBUILD_SOURCE_DIR.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pythonbuild.cpython.setup_local import render_setup
+from pythonbuild.cpython.setupfiles import cpython_version
+
+REPOSITORY = Path(__file__).parents[3]
+UNIX = REPOSITORY / "cpython-unix"
+TRIPLE = "x86_64-unknown-linux-gnu"
+
+
+def archives() -> Iterator[Path]:
+    """Return the archives of CPython, each version once."""
+    cache = Path(os.environ.get("PYTHONBUILD_CACHE_DIR") or REPOSITORY / "build")
+    extra = [Path(path) for path in os.environ.get("PYTHONBUILD_SOURCE_DIR", "").split(os.pathsep) if path]
+    seen = set()
+    for directory in (cache / "downloads", *extra):
+        for path in sorted(directory.glob("*")):
+            match = re.fullmatch(r"(?:python3\.\d+_|Python-)(3\.\d+\.\w+)(?:\.orig)?\.(?:tgz|tar\.\w+)", path.name)
+            if match and match[1] not in seen:
+                seen.add(match[1])
+                yield path
+
+
+ARCHIVES = list(archives())
+
+
+@pytest.fixture(params=ARCHIVES, ids=[path.name for path in ARCHIVES] if ARCHIVES else None)
+def archive(request: pytest.FixtureRequest) -> Path:
+    path = request.param
+    assert isinstance(path, Path)
+    return path
+
+
+def render(archive: Path, out: Path) -> tuple[str, dict[str, list[str]]]:
+    version = cpython_version(archive)
+    render_setup(archive, version, TRIPLE, UNIX / "extension-modules.yml", UNIX / "Setup.local.j2", out)
+    modules = json.loads((out / "tools/cpython/modules.json").read_text())
+    return (out / "tools/cpython/Setup.local").read_text(), modules
+
+
+def test_every_module_is_known_and_stands_in_setup_local_once(archive: Path, tmp_path: Path) -> None:
+    text, modules = render(archive, tmp_path)
+    names = [line.split()[0] for line in text.splitlines() if line and line[0] not in "#*"]
+    assert len(names) == len(set(names))
+    left_to_others = {*modules["bootstrap"], *modules["core"]}
+    assert set(names) == {*modules["builtin"], *modules["shared"], *modules["omitted"]} - left_to_others
+    assert "@" not in text
+    assert {"_ssl", "_sqlite3", "_ctypes", "_tkinter", "readline", "zlib"} <= set(modules["builtin"])
+    assert "_testcapi" in modules["shared"]
+    assert "_gdbm" in modules["omitted"]
+
+
+def test_cpythons_own_makesetup_understands_it(archive: Path, tmp_path: Path) -> None:
+    text, modules = render(archive, tmp_path)
+    (tmp_path / "Setup.local").write_text(text)
+    with tarfile.open(archive) as tar:
+        wanted = ("Modules/makesetup", "Modules/config.c.in", "Modules/Setup.bootstrap.in")
+        for member in tar:
+            name = member.name.partition("/")[2]
+            if name in wanted:
+                stream = tar.extractfile(member)
+                assert stream is not None
+                target = tmp_path / Path(name).name
+                target.write_bytes(stream.read().replace(b"@MODULE_PWD_TRUE@", b""))
+    (tmp_path / "Makefile.pre").write_text(
+        "# Definitions added by makesetup\nMODOBJS=_MODOBJS_\nNAMES=_MODBUILT_NAMES_\n"
+    )
+    command = ["sh", "makesetup", "-c", "config.c.in", "-s", "Modules", "Setup.local", "Setup.bootstrap.in"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    config = (tmp_path / "config.c").read_text()
+    inittab = set(re.findall(r'\{"(\w+)"', config))
+    assert inittab == set(modules["builtin"]) | set(modules["core"])
