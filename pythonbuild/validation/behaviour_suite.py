@@ -1,0 +1,74 @@
+"""Run by the built Python, never by this project's own: imports every extension module and runs behaviour_tests.py.
+
+    python behaviour_suite.py modules.json
+
+It needs CPython 3.11 or newer and a writable working directory, and prints what suite.py reads.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+# -I leaves the script's own directory out.
+sys.path.append(str(Path(__file__).parent))
+tests = importlib.import_module("behaviour_tests")
+
+#: Seconds after which the whole suite has hung.
+TIMEOUT = 300
+
+
+def say(**message: object) -> None:
+    # The descriptor itself: a test may have replaced sys.stdout, and a crash must not lose a buffer.
+    os.write(1, (json.dumps(message) + "\n").encode())
+
+
+def run_test(name: str, function: Callable[[], None]) -> None:
+    say(begin=name)
+    detail = ""
+    try:
+        function()
+    except tests.Skip as reason:
+        say(end=name, ok=True, detail=f"skipped: {reason}")
+        return
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the next test is to be run
+        detail = f"{type(error).__name__}: {error}".replace("\n", " ")[:500]
+    say(end=name, ok=not detail, detail=detail)
+
+
+def import_module(name: str, linkage: str) -> None:
+    module = importlib.import_module(name)
+    builtin = name in sys.builtin_module_names
+    if builtin != (linkage == "builtin"):
+        raise AssertionError(f"is {'builtin' if builtin else 'shared'}, expected {linkage}")
+    if not builtin and not Path(module.__file__ or "").is_relative_to(sys.base_prefix):
+        raise AssertionError(f"was found at {module.__file__}, outside the tree")
+
+
+def builtin_names_are_exact(modules: dict[str, str]) -> None:
+    listed = {name for name, linkage in modules.items() if linkage == "builtin"}
+    difference = sorted(listed ^ set(sys.builtin_module_names))
+    if difference:
+        raise AssertionError(f"sys.builtin_module_names and PYTHON.json differ: {', '.join(difference)}")
+
+
+def main() -> None:
+    faulthandler.dump_traceback_later(TIMEOUT, exit=True)
+    modules = json.loads(Path(sys.argv[1]).read_text())
+    run_test("import nothing more than is listed", partial(builtin_names_are_exact, modules))
+    for name, linkage in sorted(modules.items()):
+        run_test(f"import {name}", partial(import_module, name, linkage))
+    for title, needed, function in tests.TESTS:
+        if all(name in modules for name in needed):
+            run_test(f"work {title}", function)
+    say(done=True)
+
+
+if __name__ == "__main__":
+    main()
