@@ -16,9 +16,11 @@ from pathlib import Path
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
 from pythonbuild.engine import resolve as forecast
-from pythonbuild.engine.events import EventSink, Note, Published
+from pythonbuild.engine.events import BuildFinished, EventSink, Note, Published
+from pythonbuild.engine.executor import LocalExecutor
 from pythonbuild.engine.model import Plan
 from pythonbuild.engine.store import Store
+from pythonbuild.environments.select import choose
 from pythonbuild.errors import OutputError
 from pythonbuild.planning import find_step, make_plan
 from pythonbuild.preparation import Preparation, cached_bases, fetch_inputs, make_fetcher, prepare
@@ -39,10 +41,8 @@ def build(request: Request, sink: EventSink) -> list[Path]:
 
     Raises a BuildError: UsageError before anything is done, SourceError before the first step, StepFailedError.
     """
-    from pythonbuild.engine.executor import LocalExecutor
-    from pythonbuild.environments.select import choose
-
     check_output(request.output)
+    started = time.monotonic()
     with _prepared(request, sink) as (preparation, store):
         environment = choose(request.environment, lambda text: sink(Note(text)), request.cache)
         try:
@@ -51,11 +51,24 @@ def build(request: Request, sink: EventSink) -> list[Path]:
             waiting = [plan.step(row.step) for row in forecast.dry_run(plan, store) if row.state != "cached"]
             plan = make_plan(fetch_inputs(preparation, waiting).inputs)
             executor = LocalExecutor(store, environment, sink, jobs=request.jobs, cache=request.cache,
-                                     keep_going=request.keep_going, debug_shell=shell)  # fmt: skip
-            results = executor.execute(plan)
+                                     keep_going=request.keep_going, debug_shell=shell,
+                                     steps_at_once=request.steps_at_once)  # fmt: skip
+            with _telling_the_end(sink, started, executor):
+                results = executor.execute(plan)
+                trees = {name: results[name].digest for name in plan.goals}
+                return publish(plan, trees, store, request.output, sink)
         finally:
             environment.close()
-        return publish(plan, {name: results[name].digest for name in plan.goals}, store, request.output, sink)
+
+
+@contextmanager
+def _telling_the_end(sink: EventSink, started: float, executor: LocalExecutor) -> Iterator[None]:
+    ok = False
+    try:
+        yield
+        ok = True
+    finally:
+        sink(BuildFinished(ok, time.monotonic() - started, executor.logs))
 
 
 def check_output(output: Path) -> None:

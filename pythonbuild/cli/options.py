@@ -59,6 +59,8 @@ OPTIONS = (
     Option("--environment", "choice", WHERE, "where steps run: auto, docker or sandbox", "NAME", "auto",
            choices=("auto", "docker", "sandbox")),
     Option("--jobs", "count", WHERE, "processes at once, over all steps", "N", default_text="the usable cores"),
+    Option("--steps-at-once", "count", WHERE, "steps at once; they share the processes", "N",
+           default_text="as many as processes"),
     Option("--keep-going", "switch", WHERE, "after a failure, build what does not need the failed step"),
     Option("--debug-shell", "text", WHERE, "open a shell in this step's environment instead of running it", "STEP"),
     Option("--dry-run", "switch", WHERE, "print the plan: steps, what is cached, expected times"),
@@ -97,7 +99,7 @@ COMMANDS = (
         "",
         "build a distribution",
         "Build a self-contained CPython distribution from pinned sources.",
-        (*_WHAT, "--environment", "--jobs", "--keep-going", "--debug-shell", "--dry-run", "--cache-dir", *_SOURCES,
+        (*_WHAT, "--environment", "--jobs", "--steps-at-once", "--keep-going", "--debug-shell", "--dry-run", "--cache-dir", *_SOURCES,
          "--output", "--log-format"),
     ),
     Command(

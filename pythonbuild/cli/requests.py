@@ -29,6 +29,7 @@ def make_request(arguments: Arguments, repository: Path) -> Request:
         optimized=_optimized(arguments),
         environment=value("--environment"),
         jobs=value("--jobs") or usable_cores(),
+        steps_at_once=value("--steps-at-once") or 0,
         cache=cache_directory(arguments, repository),
         output=value("--output") or repository / "dist",
         source_dirs=value("--source-dir"),

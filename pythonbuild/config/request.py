@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+EnvironmentName = Literal["auto", "docker", "sandbox"]
 
 
 @dataclass(frozen=True)
@@ -11,6 +14,7 @@ class Request:
     """One build's wishes. ``python`` is a series (``3.13``, ``cpython-3.13``) or an exact version.
 
     ``optimized`` asks for the best options that the target has, whatever ``options`` says.
+    ``steps_at_once`` 0 means no other limit than ``jobs``.
     """
 
     repository: Path
@@ -18,7 +22,7 @@ class Request:
     python_source: Path | None
     target_triple: str
     options: str
-    environment: str
+    environment: EnvironmentName
     jobs: int
     cache: Path
     output: Path
@@ -29,3 +33,4 @@ class Request:
     keep_going: bool = False
     debug_shell: str = ""
     optimized: bool = False
+    steps_at_once: int = 0

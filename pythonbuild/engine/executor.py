@@ -56,13 +56,14 @@ class LocalExecutor:
 
     def __init__(
         self, store: Store, environment: Environment, sink: EventSink, jobs: int, cache: Path,
-        keep_going: bool = False, debug_shell: str = "",
+        keep_going: bool = False, debug_shell: str = "", steps_at_once: int = 0,
     ) -> None:  # fmt: skip
         self.store = store
         self.environment = environment
         self.jobs = jobs
         self.cache = cache.absolute()
         self.keep_going = keep_going
+        self.steps_at_once = steps_at_once or jobs
         self.debug_shell = debug_shell
         self.logs = self.cache / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
         self.results: dict[str, Result] = {}
@@ -230,6 +231,8 @@ class _Build:
 
     def _next(self) -> str | None:
         """Return the most urgent ready step whose memory is there; anything may run alone."""
+        if len(self.running) >= self.executor.steps_at_once:
+            return None
         used = sum(self.steps[name].memory for name in self.running)
         fitting = [
             name for name in self.ready if not self.running or used + self.steps[name].memory <= self.memory

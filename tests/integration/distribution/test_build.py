@@ -1,0 +1,141 @@
+"""The main job, run as a user runs it: again, changed, killed, elsewhere, in Docker."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from pythonbuild.engine.store import Store
+from pythonbuild.environments.select import probe_docker
+from tests.integration.distribution.conftest import CACHE, REPOSITORY, Run, build, clean, command
+
+
+def copy_of_checkout(target: Path) -> Path:
+    """Copy what git tracks, as it is in the working tree."""
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True).stdout
+    for name in names.decode().split("\0"):
+        if name and (REPOSITORY / name).exists():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, target / name)
+    return target
+
+
+def test_again_builds_nothing(first: Run, tmp_path: Path) -> None:
+    again = build(tmp_path / "dist")
+    assert again.built == []
+    assert set(again.steps.values()) == {"cached"}
+    assert again.sha256 == first.sha256
+
+
+def test_the_archive_s_name_says_what_it_is(first: Run) -> None:
+    assert first.archive.name.startswith("cpython-3.13.")
+    assert "-x86_64-unknown-linux-gnu-noopt-" in first.archive.name
+    assert first.archive.suffixes[-2:] == [".tar", ".zst"]
+
+
+def test_a_changed_byte_rebuilds_that_step_only(first: Run, tmp_path: Path) -> None:
+    """In another checkout, whose path has a space and a letter outside ASCII; the archive is the same."""
+    checkout = copy_of_checkout(tmp_path / "another chéckout")
+    script = checkout / "cpython-unix/recipes/zlib/build.sh"
+    # Another digit of each run, so that a cache that has seen this test before is no help.
+    script.write_text(script.read_text() + f"# {time.time_ns()}\n")
+    reason = subprocess.run(command(checkout, ["why", "zlib"], CACHE), capture_output=True, text=True, check=True,
+                            env=clean())  # fmt: skip
+    assert "build.sh" in reason.stdout
+    changed = build(tmp_path / "dist", checkout=checkout)
+    assert changed.built == ["zlib"]
+    assert changed.sha256 == first.sha256
+
+
+def test_killed_at_random_moments(first: Run, tmp_path: Path) -> None:
+    """kill -9, then again: no cleaning by hand, and in the end the same archive."""
+    cache = tmp_path / "cache"
+    shutil.copytree(CACHE / "venv", cache / "venv", symlinks=True)
+    shutil.copytree(CACHE / "downloads", cache / "downloads", copy_function=_link)
+    shutil.copytree(CACHE / "store", cache / "store", copy_function=_link)
+    version = first.archive.name.split("-")[1]
+    forget(cache, ["zlib", "bzip2", "xz", "ncurses", "libffi", f"assemble-{version}-noopt",
+                   f"archive-{version}-noopt", f"validate-{version}-noopt"])  # fmt: skip
+    randomness = random.Random(20261122)
+    for _ in range(8):
+        flags = ["--environment", "sandbox", "--output", str(tmp_path / "dist")]
+        process = subprocess.Popen(command(REPOSITORY, flags, cache), stdout=subprocess.DEVNULL, env=clean())
+        time.sleep(randomness.uniform(0.3, 6.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    last = build(tmp_path / "dist", cache=cache)
+    assert last.sha256 == first.sha256
+    left = [path.name for path in (tmp_path / "dist").iterdir() if path != last.archive]
+    assert left == []
+
+
+def _link(source: str, target: str) -> None:
+    Path(target).hardlink_to(source)
+
+
+def forget(cache: Path, steps: list[str]) -> None:
+    """Make the store forget that it ran these steps."""
+    with Store(cache) as store:
+        trees = {record.tree for step in steps if (record := store.newest(step))}
+    assert trees
+    for path in (cache / "store/actions").rglob("*"):
+        if path.is_file() and json.loads(path.read_bytes()).get("step") in steps:
+            path.unlink()
+
+
+def test_two_at_once_share_the_store(first: Run, tmp_path: Path) -> None:
+    """Two checkouts that both have to build the same step: one builds, both get it."""
+    text = f"# {time.time_ns()}\n"
+    processes = []
+    for name in ("one", "two"):
+        checkout = copy_of_checkout(tmp_path / name)
+        script = checkout / "cpython-unix/recipes/xz/build.sh"
+        script.write_text(script.read_text() + text)
+        flags = ["--environment", "sandbox", "--log-format", "json", "--output", str(tmp_path / f"dist-{name}")]
+        processes.append(subprocess.Popen(command(checkout, flags, CACHE), stdout=subprocess.PIPE, env=clean()))
+    statuses = []
+    for process in processes:
+        output = process.communicate()[0].decode()
+        assert process.returncode == 0, output
+        events = [json.loads(line) for line in output.splitlines()]
+        statuses += [event["status"] for event in events if event["event"] == "StepFinished" and event["step"] == "xz"]
+        (published,) = [event for event in events if event["event"] == "Published"]
+        assert published["sha256"] == first.sha256
+    assert sorted(statuses) == ["built", "cached"]
+
+
+@pytest.mark.docker
+def test_docker_gives_the_same_archive(first: Run, tmp_path: Path) -> None:
+    """A whole build in containers, from nothing but the downloaded files."""
+    probe = probe_docker()
+    if not probe.ok:
+        pytest.skip(f"no Docker daemon: {probe.advice}")
+    run = build(tmp_path / "dist", "--source-dir", str(CACHE / "downloads"), cache=tmp_path / "cache",
+                environment="docker")  # fmt: skip
+    assert run.sha256 == first.sha256
+
+
+@pytest.mark.parametrize("version", ["3.11.2"])
+def test_other_versions(version: str, first: Run, tmp_path: Path) -> None:
+    run = build(tmp_path / "dist", "--python", version)
+    assert run.archive.name.startswith(f"cpython-{version}-")
+    assert not any(step in run.built for step in ("openssl", "sqlite", "root")), "dependencies are built once"
+
+
+def test_a_source_tree_of_one_s_own(first: Run, tmp_path: Path) -> None:
+    """--python-source with an unpacked release: built as the version that its patchlevel.h says."""
+    archives = sorted((CACHE / "downloads").glob("*3.13.5*.tar.xz"))
+    if not archives:
+        build(tmp_path / "dist", "--python", "3.13.5", "--dry-run")
+        archives = sorted((CACHE / "downloads").glob("*3.13.5*.tar.xz"))
+    subprocess.run(["tar", "-xf", archives[0], "-C", tmp_path], check=True)
+    (tree,) = [path.parent for path in tmp_path.glob("*/configure")]
+    run = build(tmp_path / "dist", "--python-source", str(tree))
+    assert run.archive.name.startswith("cpython-3.13.5-")
