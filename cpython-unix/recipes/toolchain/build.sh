@@ -2,7 +2,7 @@
 # toolchain: names the root filesystem's Clang as the compiler of TARGET_TRIPLE, and records what it is.
 #
 # The options stand in a configuration file of Clang's: seen in one place, read before the command line, and no warning
-# when one is not used. A wrapper is needed because Clang looks for such files beside its real binary, not beside the
+# when one of them is not used. A wrapper is needed because Clang looks for such files beside its real binary, not beside the
 # link that it was called by; it costs 1 ms of a compiler start's 23. The name has to contain "clang": configure scripts
 # choose their options by it.
 bin=$OUT/tools/bin
@@ -10,23 +10,22 @@ mkdir -p "$bin"
 llvm=$(dirname "$(readlink -f "$(command -v "$BUILD_CC")")")
 
 # -static-libgcc: what is built may not need libgcc_s.so.1 of the system it runs on.
-# -Wno-unused-command-line-argument: makefiles pass linker options to compilations, and configure scripts take the
-# warning for a failure.
 # -ffile-prefix-map: neither messages nor debug information name the directories of the build.
 cat > "$bin/$TARGET_TRIPLE.cfg" << END
 --target=$TARGET_TRIPLE
 --sysroot=/tools/sysroot
 -fuse-ld=lld
 -static-libgcc
--Wno-unused-command-line-argument
 -ffile-prefix-map=/build/src=.
 -ffile-prefix-map=/tools=tools
 END
 
+# -Wno-unused-command-line-argument: makefiles pass linker options to compilations, and configure scripts take the
+# warning for a failure. The driver does not read this one from a configuration file.
 for name in clang clang++; do
     cat > "$bin/$TARGET_TRIPLE-$name" << END
 #!/bin/sh
-exec $llvm/$name --config=/tools/bin/$TARGET_TRIPLE.cfg "\$@"
+exec $llvm/$name --config=/tools/bin/$TARGET_TRIPLE.cfg -Wno-unused-command-line-argument "\$@"
 END
     chmod 755 "$bin/$TARGET_TRIPLE-$name"
 done
