@@ -38,7 +38,7 @@ FIRST_UID, SLOTS = 60001, 256
 MISSING = (
     "the network is not cut off",
     "no processes, users, IPC or host name of its own (steps run as an unprivileged uid, not as root)",
-    "no /proc, and the root is protected by permissions only",
+    "no /proc, no pseudo-terminals, and the root is protected by permissions only",
 )
 
 #: Directories that are emptied before every step.

@@ -90,7 +90,7 @@ class DockerEnvironment:
         try:
             with connect() as client:
                 self._ensure_image(client, command)
-                return self._run_container(client, command, on_line)
+                return CANCELLED if self._cancelled else self._run_container(client, command, on_line)
         except docker.errors.APIError as error:
             raise MachineError(f"docker: cannot run {command.label}", found=error.explanation or error) from error
         except DaemonError as error:
