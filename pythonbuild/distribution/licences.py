@@ -1,0 +1,116 @@
+"""python-licenses.rst: what a distribution is made of and under which licences, generated from the sources file.
+
+    python -m pythonbuild.distribution.licences [--check]
+
+writes the file at the top of the checkout, or (``--check``, for CI) fails when it is not what would be written.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from pythonbuild.config.model import Recipe, Source
+from pythonbuild.config.project import Project
+from pythonbuild.errors import BuildError, DistributionError
+
+FILE = "python-licenses.rst"
+_COMMAND = "python -m pythonbuild.distribution.licences"
+
+_INTRODUCTION = """\
+.. Generated from cpython-unix/sources.yml by "{command}"; changes made here are lost.
+
+========
+Licences
+========
+
+A distribution contains CPython and, linked into it, the libraries that its extension modules need. Each of them keeps
+its own licence. Every archive has the texts of everything linked into it in ``python/licenses/``, and its
+``PYTHON.json`` names the licences of each extension module by their `SPDX <https://spdx.org/licenses/>`_ identifiers
+(``docs/python-json.rst``). Whoever passes a distribution on has to fulfil the terms of all of them.
+
+No library under the GPL alone is linked: the ``readline`` module uses libedit, and ``_gdbm`` is not built.
+
+Overview
+========
+
+"""
+
+_DETAILS = """
+Details
+=======
+
+"""
+
+
+def render_licences(sources: Mapping[str, Source], recipes: Mapping[str, Recipe]) -> str:
+    """Return the document: a table, and a section for each source that can be part of a distribution."""
+    built = {recipe.source for recipe in recipes.values() if recipe.source}
+    projects = [source for source in sources.values() if source.name in built or _family(source.name) == "cpython"]
+    projects.sort(key=lambda source: (_family(source.name) != "cpython", _family(source.name), _natural(source.name)))
+    parts = [_INTRODUCTION.format(command=_COMMAND), *_table(projects), _DETAILS]
+    parts += ["\n".join(_section(source)) for source in projects]
+    return "".join(parts).rstrip("\n") + "\n"
+
+
+def _family(name: str) -> str:
+    return re.sub(r"-\d+(\.\d+)*$", "", name)
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.findall(r"\d+|\D+", text)]
+
+
+def _table(projects: Iterable[Source]) -> list[str]:
+    rows = [".. list-table::\n   :header-rows: 1\n\n   * - Source\n     - Versions\n     - Licence\n"]
+    for source in projects:
+        versions = ", ".join(pin.version for pin in source.pins)
+        rows.append(f"   * - `{source.title} <{source.homepage}>`__ ({source.name})\n     - {versions}\n"
+                    f"     - ``{source.licence}``\n")  # fmt: skip
+    return rows
+
+
+def _section(source: Source) -> list[str]:
+    title = f"{source.title} ({source.name})"
+    files = ", ".join(f"``{name}``" for name in source.licence_files)
+    lines = [title, "-" * len(title), "", f"| Licence: ``{source.licence}``"]
+    lines += [f"| Licence texts in the source: {files}"] if files else []
+    lines += [f"| Home: {source.homepage}", ""]
+    lines += [source.notes.strip(), ""] if source.notes else []
+    return [*lines, ""]
+
+
+def check_licences(path: Path, text: str) -> None:
+    """Raise DistributionError when the file is not what would be generated."""
+    found = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if found == text:
+        return
+    ours, theirs = text.splitlines(), found.splitlines()
+    line = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False), 1) if a != b),
+                min(len(ours), len(theirs)) + 1)  # fmt: skip
+    raise DistributionError(f"{path}:{line}: not what the sources file says", advice=f"run {_COMMAND}")
+
+
+def main(arguments: Sequence[str], repository: Path) -> int:
+    """Write or check the file; return the exit status."""
+    if list(arguments) not in ([], ["--check"]):
+        sys.stderr.write(f"usage: {_COMMAND} [--check]\n")
+        return 2
+    project = Project(repository)
+    path = repository / FILE
+    try:
+        text = render_licences(project.sources, project.recipes)
+        if arguments:
+            check_licences(path, text)
+        else:
+            path.write_text(text, encoding="utf-8")
+    except BuildError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], Path(__file__).resolve().parents[2]))
