@@ -37,6 +37,7 @@ _FIXED_ENVIRONMENT = {
     "OUT": "/out",
 }
 _COMPILER_STEPS = ("sysroot", "toolchain")
+_ROOT_CODE = ("debian/unpack.py", "debian/deb.py", "debian/apt_sources.py")
 _DRIVER = ("bash", "-eu", "/recipe/driver.sh")
 
 
@@ -136,7 +137,7 @@ def _root_step(inputs: PlanInputs) -> Step:
     return Step(
         name="root",
         action=CallAction(partial(_unpack_root, load_root_description(path), lock)),
-        files=(InputFile(f"roots/{path.name}", path), *code_files(project.repository, "debian/unpack.py")),
+        files=(InputFile(f"roots/{path.name}", path), *code_files(project.repository, *_ROOT_CODE)),
         sources=_locked_files(inputs.files, lock),
         parameters={"suite": lock.suite, "order": " ".join(package.name for package in lock.packages)},
         weight=25,
