@@ -169,15 +169,8 @@ class Subject:
 
     @property
     def dependency_libraries(self) -> list[str]:
-        """The static libraries of the dependencies, as links name them; CPython's own are left out."""
+        """The static libraries of the dependencies: those in build/lib that links name. CPython's own lie elsewhere."""
         info = self.document.build_info
         links = [*info.core.links, *(link for entry in info.extensions.values() for link in entry.links)]
-        own = {info.core.static_lib, *(f"build/{name}" for name in self._own_archives)}
-        return sorted({link.path_static for link in links if link.path_static and link.path_static not in own})
-
-    @cached_property
-    def _own_archives(self) -> tuple[str, ...]:
-        try:
-            return tuple(self.build.archives)
-        except (NotApplicable, DistributionError):
-            return ()
+        paths = {link.path_static for link in links if link.path_static}
+        return sorted(path for path in paths if path.startswith("build/lib/") and path != info.core.static_lib)

@@ -1,0 +1,51 @@
+"""An environment that runs nothing and answers what a test wants."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from pythonbuild.environments.base import Command
+from pythonbuild.validation.room import Room
+
+_RIGHT = [
+    json.dumps({"begin": "import _ssl"}),
+    json.dumps({"end": "import _ssl", "ok": True, "detail": ""}),
+    "a warning",
+    json.dumps({"end": "work zlib", "ok": True, "detail": ""}),
+    json.dumps({"done": True}),
+]
+
+
+class FakeEnvironment:
+    name = "fake"
+    missing_isolation = ()
+
+    def __init__(self) -> None:
+        self.lines = _RIGHT
+        self.status = 0
+        self.commands: list[Command] = []
+        self.scripts: list[set[str]] = []
+
+    def run(self, command: Command, *, on_line: Callable[[str], None]) -> int:
+        self.commands.append(command)
+        scripts = next(mount.source for mount in command.mounts if mount.target == "/recipe")
+        self.scripts.append({path.name for path in scripts.iterdir()})
+        for line in self.lines:
+            on_line(line)
+        return self.status
+
+    def shell(self, command: Command) -> int:
+        raise NotImplementedError
+
+    def reenter(self, command: Command) -> str:
+        raise NotImplementedError
+
+    def cancel(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def make_room(directory: Path) -> Room:
+    return Room(FakeEnvironment(), directory / "root", "0" * 64, directory)

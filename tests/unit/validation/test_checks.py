@@ -1,0 +1,272 @@
+"""Every check passes on a small distribution that is right, and fails on one where one thing is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pythonbuild.distribution.archive import pack
+from pythonbuild.errors import UsageError, ValidationError
+from pythonbuild.validation.validate import CHECKS, Report, validate
+from tests.unit.distribution.elfmaker import ET_EXEC, make_library, make_object, make_shared
+from tests.unit.distribution.trees import MODULES, TARGET, make_distribution, make_sysroot, write
+from tests.unit.validation.rooms import FakeEnvironment, make_room
+
+EXPECTED = {
+    **{name: str(module["linkage"]) for name, module in MODULES.items()}, "marshal": "builtin", "builtins": "builtin",
+}  # fmt: skip
+
+
+class Bench:
+    """A right distribution to spoil."""
+
+    def __init__(self, directory: Path) -> None:
+        self.out, _ = make_distribution(directory)
+        self.top = self.out / "python"
+        self.sysroot = make_sysroot(directory / "sysroot")
+        self.room = make_room(directory)
+
+    def write(self, path: str, content: bytes | str) -> None:
+        (self.top / path).unlink(missing_ok=True)  # it is a hard link into the trees
+        write(self.top / path, content)
+
+    def edit(self, change: Callable[[dict[str, Any]], object]) -> None:
+        plain = json.loads((self.top / "PYTHON.json").read_text())
+        change(plain)
+        self.write("PYTHON.json", json.dumps(plain))
+
+    def run(self, **options: Any) -> Report:
+        defaults: dict[str, Any] = {"sysroot": self.sysroot, "expected": EXPECTED, "room": self.room}
+        return validate(self.out, TARGET, **{**defaults, **options})
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_right(bench: Bench) -> None:
+    report = bench.run()
+    assert [line for result in report.failed for line in result.lines()] == []
+    assert [result.id for result in report.results] == ["metadata-format", *(check.id for check in CHECKS)]
+    assert {result.outcome for result in report.results} == {"passed"}
+
+
+def extension(name: str, **changes: Any) -> Callable[[Bench], None]:
+    return lambda bench: bench.edit(lambda plain: plain["build_info"]["extensions"][name].update(changes))
+
+
+def edit(change: Callable[[dict[str, Any]], object]) -> Callable[[Bench], None]:
+    return lambda bench: bench.edit(change)
+
+
+def put(path: str, content: bytes | str) -> Callable[[Bench], None]:
+    return lambda bench: bench.write(path, content)
+
+
+def remove(path: str) -> Callable[[Bench], None]:
+    return lambda bench: (bench.top / path).unlink()
+
+
+def suite(**changes: Any) -> Callable[[Bench], None]:
+    def change(bench: Bench) -> None:
+        assert isinstance(bench.room.environment, FakeEnvironment)
+        vars(bench.room.environment).update(changes)
+
+    return change
+
+
+def program(**options: Any) -> bytes:
+    return make_shared("", options.pop("needed", ["libc.so.6"]), options.pop("exports", []), kind=ET_EXEC, **options)
+
+
+LIBC = {"name": "c", "path_static": None, "path_dynamic": None, "framework": False, "system": True}
+
+#: (what is spoilt, the check that must see it, words of its finding)
+CASES: dict[str, tuple[Callable[[Bench], object], str, str]] = {
+    "no description": (remove("PYTHON.json"), "metadata-format", "No such file"),
+    "not JSON": (put("PYTHON.json", "{"), "metadata-format", "not JSON"),
+    "a key is missing": (edit(lambda p: p.pop("python_exe")), "metadata-format", "python_exe: found no such key"),
+    "an object is gone": (remove("build/Modules/_ssl.o"), "metadata-paths",
+                          "build_info.extensions._ssl.objs[0]: build/Modules/_ssl.o is not in the archive"),
+    "a licence text is gone": (remove("licenses/LICENSE.openssl.txt"), "metadata-paths", "LICENSE.openssl.txt is not"),
+    "a path leads out": (edit(lambda p: p.update(python_exe="install/../../x")), "metadata-paths",
+                         "python_exe: install/../../x is not a path below"),
+    "a path is absolute": (edit(lambda p: p.update(python_include="/usr/include")), "metadata-paths",
+                           "python_include: /usr/include is not a path below"),
+    "another triple": (edit(lambda p: p.update(target_triple="x")), "metadata-target", "target_triple: x, expected x86"),
+    "another version": (edit(lambda p: p.update(python_version="3.13.6")), "metadata-target",
+                        "python_version: 3.13.6, install/include/python3.13/patchlevel.h has 3.13.5"),
+    "an object is not listed": (edit(lambda p: p["build_info"]["core"]["objs"].pop()), "metadata-objects",
+                                "build/Python/core.o: linked by CPython, not listed"),
+    "an object is listed twice": (edit(lambda p: p["build_info"]["core"]["objs"].append("build/Modules/_ssl.o")),
+                                  "metadata-objects", "build/Modules/_ssl.o: listed 2 times"),
+    "an object nobody linked": (edit(lambda p: p["build_info"]["core"]["objs"].append("build/Modules/_hacl/Hacl.o")),
+                                "metadata-objects", "Hacl.o: listed, not linked by CPython"),
+    "an object nobody knows": (put("build/Modules/new.o", make_object(["new"])), "metadata-objects",
+                               "build/Modules/new.o: in the archive, but not listed"),
+    "an own library is not listed": (extension("_sha2", links=[]), "metadata-objects",
+                                     "build/Modules/_hacl/libHacl.a: linked by CPython, in no links"),
+    "a module is gone": (edit(lambda p: p["build_info"]["extensions"].pop("math")), "metadata-extensions",
+                         "math: in CPython's build, not listed"),
+    "a module too many": (edit(lambda p: p["build_info"]["extensions"].update(
+        nis=p["build_info"]["extensions"]["math"])), "metadata-extensions", "nis: listed, not in CPython's build"),
+    "a module linked otherwise": (extension("math", linkage="shared"), "metadata-extensions",
+                                  "math: listed as shared, in CPython's build as builtin"),
+    "a shared module nobody lists": (put("install/lib/python3.13/lib-dynload/x.so", program()),
+                                     "metadata-extensions", "x.so: not the shared_lib of any extension"),
+    "a module without objects": (extension("math", objs=[]), "metadata-ownership",
+                                 "math: in_core is false with 0 objects"),
+    "a shared module without file": (extension("_testcapi", shared_lib=None), "metadata-ownership",
+                                     "_testcapi: linkage shared with shared_lib None"),
+    "another init function": (extension("math", init_fn="PyInit_maths"), "metadata-init-functions",
+                              "math: PyInit_maths is defined by none of its objects"),
+    "no init function": (extension("math", init_fn="NULL"), "metadata-init-functions",
+                         "math: init_fn is NULL, which only modules of the core may have"),
+    "a core module's init function": (extension("marshal", init_fn="PyInit_marshal"), "metadata-init-functions",
+                                      "marshal: PyInit_marshal is defined by none of the core objects"),
+    "a library of the machine": (extension("math", links=[LIBC | {"name": "readline"}]), "metadata-links",
+                                 "extensions.math: link readline: libreadline is no library of the target"),
+    "a link from nowhere": (extension("math", links=[LIBC | {"system": False}]), "metadata-links",
+                            "extensions.math: link c: expected one of a path, system and framework"),
+    "a symbol of a library not listed": (extension("_ssl", links=[]), "metadata-symbols",
+                                         "_ssl: SSL_new (used by build/Modules/_ssl.o) is defined nowhere"),
+    "a symbol that a library needs": (
+        edit(lambda p: p["build_info"]["extensions"]["_ssl"]["links"].pop()), "metadata-symbols",
+        "_ssl: CRYPTO_malloc (used by build/lib/libssl.a(ssl.o)) is defined nowhere"),
+    "a symbol the system has not": (put("build/Modules/mathmodule.o", make_object(["PyInit_math"], ["getrandom"])),
+                                    "metadata-symbols", "math: getrandom (used by build/Modules/mathmodule.o)"),
+    "a symbol only old programs see": (put("build/Modules/mathmodule.o", make_object(["PyInit_math"], ["ancient"])),
+                                       "metadata-symbols", "math: ancient"),
+    "a symbol of the core": (put("build/Python/core.o", make_object(
+        ["Py_BytesMain", "PyModule_Create2", "PyMarshal_Init"], ["PyNew"])), "metadata-symbols", "core: PyNew"),
+    "a library that is none": (put("build/lib/libssl.a", "<html>"), "metadata-symbols", "not a static library"),
+    "a damaged object": (put("build/Modules/_ssl.o", make_object(["PyInit__ssl"])[:80]), "metadata-symbols",
+                         "damaged ELF file"),
+    "a library without source": (edit(lambda p: p["sources"].pop()), "metadata-licences",
+                                 "build/lib/libcrypto.a: linked, but no entry of sources has it"),
+    "a source without licence": (edit(lambda p: p["sources"][1].update(license="")), "metadata-licences",
+                                 "sources: openssl has no licence"),
+    "an empty licence text": (put("licenses/LICENSE.openssl.txt", ""), "metadata-licences",
+                              "sources: openssl has no licence text"),
+    "a module without its licence": (extension("_ssl", licenses=[]), "metadata-licences",
+                                     "_ssl: licences none, of its links Apache-2.0"),
+    "another processor": (put("install/bin/python3.13", program()[:18] + b"\xb7\0" + program()[20:]), "elf-machine",
+                          "install/bin/python3.13: ELF machine 183, expected 62 (x86_64)"),
+    "a newer glibc": (put("install/bin/python3.13", program(versions={"libc.so.6": ["GLIBC_2.17", "GLIBC_2.34"]})),
+                      "elf-glibc-floor", "bin/python3.13: needs GLIBC_2.34 of libc.so.6, the floor is GLIBC_2.17"),
+    "a newer glibc, in a test module": (
+        put("install/lib/python3.13/lib-dynload/_testcapi.so", program(versions={"libm.so.6": ["GLIBC_2.29"]})),
+        "elf-glibc-floor", "lib-dynload/_testcapi.so: needs GLIBC_2.29 of libm.so.6"),
+    "a private glibc": (put("install/bin/python3.13", program(versions={"libc.so.6": ["GLIBC_PRIVATE"]})),
+                        "elf-glibc-floor", "needs GLIBC_PRIVATE"),
+    "a new loader": (put("install/bin/python3.13", program(versions={"libc.so.6": ["GLIBC_ABI_DT_RELR"]})),
+                     "elf-glibc-floor", "needs GLIBC_ABI_DT_RELR"),
+    "a library not everywhere": (put("install/bin/python3.13", program(needed=["libssl.so.3"])), "elf-needed",
+                                 "install/bin/python3.13: needs libssl.so.3"),
+    "a search path of the build": (put("install/lib/libpython3.so", make_shared("libpython3.so", rpath="/x")),
+                                   "elf-rpath", "install/lib/libpython3.so: searches /x"),
+    "a damaged program": (put("install/bin/python3.13", program()[:100]), "elf-needed", "damaged ELF file"),
+    "an exported dependency": (put("install/bin/python3.13", program(exports=["SSL_new", "Py_BytesMain"])),
+                               "elf-exports", "install/bin/python3.13: exports SSL_new of build/lib/libssl.a"),
+    "a dependency exported by libpython": (
+        put("install/lib/libpython3.13.so.1.0", make_shared("libpython3.13.so.1.0", [], ["BN_new"])),
+        "elf-exports", "libpython3.13.so.1.0: exports BN_new of build/lib/libcrypto.a"),
+    "a Python that does not start": (suite(status=127, lines=["not found"]), "behaviour-runs", "status 127: not found"),
+    "a Python that crashes": (suite(status=139, lines=['{"begin": "import _ssl"}', "Segmentation fault"]),
+                              "behaviour-imports", "_ssl: the interpreter ended in it with status 139: Segm"),
+    "a suite cut short": (suite(lines=['{"begin": "import x"}', '{"end": "import x", "ok": true, "detail": ""}']),
+                          "behaviour-runs", "ended with status 0"),
+    "a module that does not import": (
+        suite(lines=['{"end": "import _ssl", "ok": false, "detail": "ImportError: x"}', '{"done": true}']),
+        "behaviour-imports", "_ssl: ImportError: x"),
+    "a dependency that does not work": (
+        suite(lines=['{"end": "work zlib", "ok": false, "detail": "AssertionError: x"}', '{"done": true}']),
+        "behaviour-works", "zlib: AssertionError: x"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_wrong(bench: Bench, name: str) -> None:
+    spoil, identifier, words = CASES[name]
+    spoil(bench)
+    report = bench.run()
+    failed = {result.id: result for result in report.failed}
+    assert identifier in failed, [line for result in report.failed for line in result.lines()]
+    assert any(words in finding for finding in failed[identifier].findings), failed[identifier].findings
+    with pytest.raises(ValidationError, match=identifier) as caught:
+        report.raise_if_failed("x")
+    assert caught.value.reason == "validation"
+    assert "\n" not in str(caught.value)
+
+
+def test_every_check_is_made_to_fail() -> None:
+    assert {case[1] for case in CASES.values()} - {"metadata-format"} == {check.id for check in CHECKS}
+
+
+def test_expected_extensions(bench: Bench) -> None:
+    report = bench.run(expected={**EXPECTED, "nis": "builtin"})
+    assert [result.id for result in report.failed] == ["metadata-extensions"]
+    assert report.failed[0].findings == ("nis: in the extension modules' file, not listed",)
+
+
+def test_what_does_not_apply_says_why(bench: Bench) -> None:
+    bench.write("build/Modules/_ssl.o", b"BC\xc0\xde" + b"\0" * 40)
+    (bench.top / "build/cpython-build.json").unlink()
+    report = bench.run(sysroot=None, room=None)
+    outcomes = {result.id: result for result in report.results}
+    assert report.ok, report.lines()
+    for identifier, words in {
+        "metadata-objects": "cpython-build.json is not there",
+        "metadata-symbols": "C library is not at hand",
+        "metadata-init-functions": "is LLVM bitcode",
+        "elf-exports": "is LLVM bitcode",
+        "behaviour-works": "no environment",
+    }.items():
+        assert outcomes[identifier].outcome == "not applicable"
+        assert words in outcomes[identifier].findings[0]
+
+
+def test_archives_are_unpacked(bench: Bench, tmp_path: Path) -> None:
+    path = pack(bench.out, tmp_path / "x.tar.zst", 0).path
+    assert validate(path, TARGET, sysroot=bench.sysroot, expected=EXPECTED).ok
+
+
+def test_skip(bench: Bench) -> None:
+    remove("licenses/LICENSE.openssl.txt")(bench)
+    assert bench.run(skip=["metadata-paths", "metadata-licences"]).ok
+    with pytest.raises(UsageError, match="--skip: unknown check: found elf-x, expected one of metadata-paths"):
+        bench.run(skip=["elf-x"])
+
+
+def test_many_findings_are_counted(bench: Bench) -> None:
+    names = [f"missing{index}" for index in range(30)]
+    bench.write("build/Modules/mathmodule.o", make_object(["PyInit_math"], names))
+    report = bench.run()
+    lines = report.failed[0].lines()
+    assert len(lines) == 22
+    assert lines[-1] == "    and 10 more"
+
+
+def test_results_are_told_at_once(bench: Bench) -> None:
+    told: list[str] = []
+    report = bench.run(note=told.append)
+    assert told == report.lines()
+
+
+def test_sysroot_without_a_c_library(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    report = bench.run(sysroot=tmp_path / "empty")
+    assert "empty: no C library" in report.failed[0].findings[0]
+
+
+def test_first_definition_of_a_name_is_taken(bench: Bench) -> None:
+    # Two members define the name; only the first is linked, so only its needs count.
+    library = make_library({"a.o": make_object(["SSL_new"], ["CRYPTO_malloc"]),
+                            "b.o": make_object(["SSL_new"], ["nowhere"])})  # fmt: skip
+    bench.write("build/lib/libssl.a", library)
+    assert bench.run().ok
