@@ -1,5 +1,7 @@
 # ncurses with wide characters. It reads the terminal descriptions of the system it runs on, wherever distributions
-# keep them, and brings none of its own.
+# keep them, and brings none of its own. Its first choice of archive flags would store times; whether poll works is asked
+# of a pseudo-terminal, which not every environment has.
+export cf_cv_ar_flags=-crD cf_cv_working_poll=yes
 ./configure --build="$BUILD" --host="$HOST" --prefix="$PREFIX" \
     --with-build-cc="$BUILD_CC" --enable-widec --enable-overwrite --enable-pc-files \
     --with-pkg-config-libdir="$PREFIX/lib/pkgconfig" \
