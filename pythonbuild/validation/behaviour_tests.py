@@ -411,7 +411,8 @@ def sockets() -> None:
 @works("multiprocessing: a spawned process, a pipe, a lock", "_multiprocessing")
 def multiprocessing_works() -> None:
     # In a file: a spawned process imports its parent's main module.
-    Path("spawner.py").write_text(textwrap.dedent("""
+    Path("spawner.py").write_text(
+        textwrap.dedent("""
         import multiprocessing
 
         def work(pipe):
@@ -431,7 +432,8 @@ def multiprocessing_works() -> None:
                     pass
             except FileNotFoundError:
                 pass  # no /dev/shm here
-    """))
+    """)
+    )
     python("spawner.py")
 
 

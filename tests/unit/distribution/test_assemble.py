@@ -101,9 +101,7 @@ def test_several_licence_texts_are_joined(tmp_path: Path) -> None:
     cpython = make_cpython_tree(tmp_path / "cpython")
     assemble(cpython, {"openssl": openssl}, make_facts(), tmp_path / "out")
     text = (tmp_path / "out/python/licenses/LICENSE.openssl.txt").read_text()
-    assert text == (
-        "===== LICENSE.txt =====\n\nlicence of openssl\n\n\n===== crypto/NOTICE =====\n\nnotice\n"
-    )
+    assert text == ("===== LICENSE.txt =====\n\nlicence of openssl\n\n\n===== crypto/NOTICE =====\n\nnotice\n")
 
 
 def test_tcl_scripts_are_named(tmp_path: Path) -> None:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pythonbuild.distribution.python_json import read_python_json
+from pythonbuild.distribution.python_json import (
+    BuildInfo,
+    CoreEntry,
+    ExtensionEntry,
+    LinkEntry,
+    PythonJson,
+    SourceEntry,
+    read_python_json,
+)
 from pythonbuild.distribution.typed_json import JsonFormatError
 from tests.unit.distribution.trees import make_distribution
 
@@ -83,3 +92,9 @@ def test_wrong_values_are_named(text: str, change: Any, words: str) -> None:
 def test_not_an_object(text: str) -> None:
     with pytest.raises(JsonFormatError, match=r"PYTHON\.json"):
         read_python_json(text)
+
+
+def test_the_reference_names_every_key() -> None:
+    text = (Path(__file__).parents[3] / "docs/python-json.rst").read_text(encoding="utf-8")
+    kinds = (PythonJson, BuildInfo, CoreEntry, ExtensionEntry, LinkEntry, SourceEntry)
+    assert [field.name for kind in kinds for field in fields(kind) if f"``{field.name}``" not in text] == []
