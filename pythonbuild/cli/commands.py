@@ -117,6 +117,16 @@ def run_update(arguments: Arguments, repository: Path, screen: Screen) -> int:
     return 0
 
 
+def run_generate(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    from pythonbuild.cli import generated
+
+    if arguments["check"]:
+        generated.check(repository)
+        return 0
+    screen.answer([f"wrote {name}" for name in generated.write(repository)] or ["every document is up to date"])
+    return 0
+
+
 RUN: Mapping[str, Callable[[Arguments, Path, Screen], int]] = {
     "": run_build,
     "why": run_why,
@@ -125,4 +135,5 @@ RUN: Mapping[str, Callable[[Arguments, Path, Screen], int]] = {
     "inspect": run_inspect,
     "relock": run_relock,
     "update": run_update,
+    "generate": run_generate,
 }

@@ -73,6 +73,7 @@ OPTIONS = (
     Option("--output", "path", OUTPUT, "where the archives go", "DIR", default_text="dist in the checkout"),
     Option("--log-format", "choice", OUTPUT, "auto, board, plain, json or github", "FORMAT", "auto",
            choices=("auto", "board", "plain", "json", "github")),
+    Option("--check", "switch", OUTPUT, "write nothing; fail if a document is not up to date"),
     Option("--json", "switch", OUTPUT, "print JSON"),
     Option("--max-size", "size", OUTPUT, "keep at most this much, the most recently used first", "SIZE", "20G"),
 )  # fmt: skip
@@ -99,8 +100,8 @@ COMMANDS = (
         "",
         "build a distribution",
         "Build a self-contained CPython distribution from pinned sources.",
-        (*_WHAT, "--environment", "--jobs", "--steps-at-once", "--keep-going", "--debug-shell", "--dry-run", "--cache-dir", *_SOURCES,
-         "--output", "--log-format"),
+        (*_WHAT, "--environment", "--jobs", "--steps-at-once", "--keep-going", "--debug-shell", "--dry-run",
+         "--cache-dir", *_SOURCES, "--output", "--log-format"),
     ),
     Command(
         "why",
@@ -142,6 +143,12 @@ COMMANDS = (
         "propose newer pins",
         "Compare the sources file with the upstream projects' release indices and print the pins that are newer.",
         ("--cache-dir", "--log-format"),
+    ),
+    Command(
+        "generate",
+        "write the generated documents",
+        "Write docs/flags.rst and python-licenses.rst from what they are generated from.",
+        ("--check", "--cache-dir"),
     ),
 )  # fmt: skip
 

@@ -1,17 +1,10 @@
-"""Generates docs/flags.rst from the tables of flags, commands and events::
-
-    build/venv/*/bin/python -m pythonbuild.cli.reference [--check]
-
-``--check`` writes nothing and ends with status 1 when the file is not what would be generated.
-"""
+"""Renders docs/flags.rst from the tables of flags, commands and events; ``./build-linux.py generate`` writes it."""
 
 from __future__ import annotations
 
 import dataclasses
-import sys
 import typing
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from pythonbuild.cli.help import describe
 from pythonbuild.cli.options import BY_FLAG, COMMANDS, OPTIONS, Option
@@ -131,20 +124,3 @@ def _json_type(hint: object) -> str:
     names: dict[object, str] = {str: "text", Path: "text", bool: "true or false", int: "number", float: "number",
                                 type(None): "null"}  # fmt: skip
     return names[hint]
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Write docs/flags.rst, or check it."""
-    path = Path(__file__).parents[2] / "docs" / "flags.rst"
-    text = render()
-    if "--check" in arguments:
-        if path.read_text(encoding="utf-8") == text:
-            return 0
-        sys.stderr.write(f"{path} is not up to date; run: python -m pythonbuild.cli.reference\n")
-        return 1
-    path.write_text(text, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

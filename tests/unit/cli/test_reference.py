@@ -4,13 +4,23 @@ from pathlib import Path
 
 import pytest
 
-from pythonbuild.cli import reference
+from pythonbuild.cli import generated, reference
 from pythonbuild.cli.help import help_text, version_text
 from pythonbuild.cli.options import COMMANDS
+from pythonbuild.errors import ConfigError
 
 
-def test_docs_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
-    assert reference.main(["--check"]) == 0, capsys.readouterr().err
+def test_documents_are_up_to_date() -> None:
+    generated.check(Path(__file__).parents[3])
+
+
+def test_a_stale_document_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generated, "DOCUMENTS", {"a.rst": lambda _: "one\ntwo\n"})
+    assert generated.write(tmp_path) == ["a.rst"]
+    assert generated.write(tmp_path) == []
+    (tmp_path / "a.rst").write_text("one\nthree\n")
+    with pytest.raises(ConfigError, match=r"a\.rst:2: not up to date; run"):
+        generated.check(tmp_path)
 
 
 def test_every_flag_and_event_is_told() -> None:

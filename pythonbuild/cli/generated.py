@@ -1,0 +1,48 @@
+"""The documents that are generated: one table, one command that writes them, one check for continuous integration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pythonbuild.cli.reference import render as render_flags
+from pythonbuild.config.project import Project
+from pythonbuild.distribution.licences import render_licences
+from pythonbuild.errors import ConfigError
+
+
+def _licences(repository: Path) -> str:
+    project = Project(repository)
+    return render_licences(project.sources, project.recipes)
+
+
+#: Each document's path in the checkout and what gives its text.
+DOCUMENTS: Mapping[str, Callable[[Path], str]] = {
+    "docs/flags.rst": lambda _: render_flags(),
+    "python-licenses.rst": _licences,
+}
+
+
+def write(repository: Path) -> list[str]:
+    """Write every document that is not up to date; return their paths."""
+    written = []
+    for name, render in DOCUMENTS.items():
+        text = render(repository)
+        if _read(repository / name) != text:
+            (repository / name).write_text(text, encoding="utf-8")
+            written.append(name)
+    return written
+
+
+def check(repository: Path) -> None:
+    """Raise ConfigError that names the first document that is not what would be written."""
+    for name, render in DOCUMENTS.items():
+        found, expected = _read(repository / name).splitlines(), render(repository).splitlines()
+        if found != expected:
+            pairs = enumerate(zip(found, expected, strict=False), 1)
+            line = next((number for number, (a, b) in pairs if a != b), min(len(found), len(expected)) + 1)
+            raise ConfigError(f"{name}:{line}: not up to date", advice="run ./build-linux.py generate")
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
