@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from pythonbuild.cli.help import describe
 from pythonbuild.cli.options import BY_FLAG, COMMANDS, OPTIONS, Option
