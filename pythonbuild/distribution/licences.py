@@ -1,23 +1,13 @@
-"""python-licenses.rst: what a distribution is made of and under which licences, generated from the sources file.
-
-    python -m pythonbuild.distribution.licences [--check]
-
-writes the file at the top of the checkout, or (``--check``, for CI) fails when it is not what would be written.
-"""
+"""python-licenses.rst: what a distribution is made of and under which licences, rendered from the sources file."""
 
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 
 from pythonbuild.config.model import Recipe, Source
-from pythonbuild.config.project import Project
-from pythonbuild.errors import BuildError, DistributionError
 
-FILE = "python-licenses.rst"
-_COMMAND = "python -m pythonbuild.distribution.licences"
+_COMMAND = "./build-linux.py generate"
 
 _INTRODUCTION = """\
 .. Generated from cpython-unix/sources.yml by "{command}"; changes made here are lost.
@@ -80,37 +70,3 @@ def _section(source: Source) -> list[str]:
     lines += [f"| Home: {source.homepage}", ""]
     lines += [source.notes.strip(), ""] if source.notes else []
     return [*lines, ""]
-
-
-def check_licences(path: Path, text: str) -> None:
-    """Raise DistributionError when the file is not what would be generated."""
-    found = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if found == text:
-        return
-    ours, theirs = text.splitlines(), found.splitlines()
-    line = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False), 1) if a != b),
-                min(len(ours), len(theirs)) + 1)  # fmt: skip
-    raise DistributionError(f"{path}:{line}: not what the sources file says", advice=f"run {_COMMAND}")
-
-
-def main(arguments: Sequence[str], repository: Path) -> int:
-    """Write or check the file; return the exit status."""
-    if list(arguments) not in ([], ["--check"]):
-        sys.stderr.write(f"usage: {_COMMAND} [--check]\n")
-        return 2
-    project = Project(repository)
-    path = repository / FILE
-    try:
-        text = render_licences(project.sources, project.recipes)
-        if arguments:
-            check_licences(path, text)
-        else:
-            path.write_text(text, encoding="utf-8")
-    except BuildError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return error.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], Path(__file__).resolve().parents[2]))

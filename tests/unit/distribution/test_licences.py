@@ -1,16 +1,11 @@
-"""python-licenses.rst is generated, and the checkout's own is up to date."""
+"""What python-licenses.rst says; that the checkout's own is up to date is asked of all generated documents."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from pythonbuild.config.model import Pin, Recipe, Source
-from pythonbuild.distribution.licences import check_licences, main, render_licences
-from pythonbuild.errors import DistributionError
-
-REPOSITORY = Path(__file__).parents[3]
+from pythonbuild.distribution.licences import render_licences
 
 
 def source(name: str, licence: str, *versions: str) -> Source:
@@ -35,25 +30,3 @@ def test_document() -> None:
     assert "| Licence: ``Zlib``" in text
     assert "A note." in text
     assert text == render_licences(dict(reversed(SOURCES.items())), RECIPES)
-
-
-def test_check_names_the_line(tmp_path: Path) -> None:
-    text = render_licences(SOURCES, RECIPES)
-    path = tmp_path / "python-licenses.rst"
-    with pytest.raises(DistributionError, match=r"python-licenses\.rst:1: not what the sources file says; run python"):
-        check_licences(path, text)
-    path.write_text(text)
-    check_licences(path, text)
-    path.write_text(text.replace("``Zlib``", "``MIT``"))
-    line = next(i for i, row in enumerate(text.splitlines(), 1) if "``Zlib``" in row)
-    with pytest.raises(DistributionError, match=rf"\.rst:{line}:"):
-        check_licences(path, text)
-
-
-def test_unknown_argument(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--chekc"], REPOSITORY) == 2
-    assert "usage:" in capsys.readouterr().err
-
-
-def test_the_checkout_is_up_to_date() -> None:
-    assert main(["--check"], REPOSITORY) == 0
