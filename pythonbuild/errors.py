@@ -57,6 +57,8 @@ class MachineError(BuildError):
 
 
 class NoSpaceError(MachineError):
+    """The disk is full."""
+
     reason = "no-space"
 
 
@@ -93,10 +95,14 @@ class FetchTemporaryError(FetchError):
 
 
 class HashMismatchError(SourceError):
+    """A file's content is not what its pin says; it was set aside."""
+
     reason = "hash-mismatch"
 
 
 class OfflineError(SourceError):
+    """A file is not in the cache, and ``--offline`` forbids to fetch it."""
+
     reason = "offline"
 
 
@@ -107,6 +113,8 @@ class LockError(BuildError):
 
 
 class StoreError(BuildError):
+    """The store cannot do what is asked of it."""
+
     reason = "store"
 
 

@@ -224,4 +224,3 @@ def _fetch_lock(preparation: Preparation, lock: Lock) -> Lock:
         path = _replacement(request, preparation.inputs.project.unix / "locks" / f"{lock.name}.yml")
         write_lock(replace(debs.lock, name=path.stem), path.parent)
     return debs.lock
-

@@ -5,8 +5,8 @@
     tests/run.py lint unit      only these parts
     tests/run.py integration -- -k sandbox    arguments after -- go to pytest
 
-It makes its own virtual environment (below build/venv) from requirements-dev.txt, prints every command that it runs, and
-ends with a table. The exit status is 0 only if every part passed.
+It makes its own virtual environment (below build/venv) from requirements-dev.txt, prints every command that it runs,
+and ends with a table. The exit status is 0 only if every part passed.
 """
 
 from __future__ import annotations

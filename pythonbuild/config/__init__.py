@@ -1,0 +1,1 @@
+"""The YAML files as typed, validated, frozen objects; every error names file and key."""

@@ -130,7 +130,7 @@ class RootDescription:
     ``packages`` are the wanted packages (their dependencies follow); ``essential`` adds the distribution's essential
     set; ``exclude`` are packages that are left out even where something depends on them. ``drop`` are path patterns
     (``*`` matches slashes too) of files that are not unpacked. ``symlinks`` (path → target), ``directories`` and
-    ``files`` (path → text) replace what maintainer scripts would have made. ``relock`` writes one lock per architecture.
+    ``files`` (path → text) replace what maintainer scripts would have made. ``relock`` writes a lock per architecture.
     """
 
     name: str

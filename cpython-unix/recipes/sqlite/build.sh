@@ -27,7 +27,7 @@ functions="
     -DHAVE_PWRITE -DHAVE_STRCHRNUL -DHAVE_STRERROR_R -DHAVE_USLEEP -DHAVE_UTIME
     -DHAVE_INTTYPES_H -DHAVE_MALLOC_H -DHAVE_STDINT_H
 "
-options=$(echo $options)  # on one line
+options=${options//$'\n'/ }  # on one line: it goes through a makefile
 version=$(cat VERSION)
 
 # The generators (a parser generator among them) run here, so they are made by the native compiler. The second spelling

@@ -1,7 +1,7 @@
 """A real build by the real command, shared by all tests of this folder.
 
-The cache is the checkout's own (``build/``): after ``./build-linux.py`` the tests start from what it has made, on a fresh
-clone they make it. The sandbox is used whatever else there is, because everybody has it.
+The cache is the checkout's own (``build/``): after ``./build-linux.py`` the tests start from what it has made, on a
+fresh clone they make it. The sandbox is used whatever else there is, because everybody has it.
 """
 
 from __future__ import annotations

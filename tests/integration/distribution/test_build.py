@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pythonbuild.engine.store import Store
-from pythonbuild.environments.select import probe_docker
+from pythonbuild.environments.docker import probe_docker
 from tests.integration.distribution.conftest import CACHE, REPOSITORY, Run, build, clean, command
 
 

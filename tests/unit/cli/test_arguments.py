@@ -95,7 +95,8 @@ def test_help_is_found_anywhere() -> None:
         (["--offlin"], "unknown flag --offlin; did you mean --offline?"),
         (["--no-jobs"], "unknown flag --no-jobs; did you mean --jobs?"),
         (["wyh", "x"], "unknown command 'wyh'; did you mean why?"),
-        (["3.13"], "unknown command '3.13'; commands are why, gc, doctor, inspect, relock, update, generate; flags alone build"),
+        (["3.13"], "unknown command '3.13'; commands are why, gc, doctor, inspect, relock, update, generate; "
+         "flags alone build"),
         (["why"], "why needs a STEP"),
         (["why", "a", "b"], "why takes no further words: found b"),
         (["gc", "--python", "3.13"], "--python has no meaning for gc; gc --help tells its flags"),

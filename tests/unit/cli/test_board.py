@@ -97,7 +97,8 @@ def test_before_and_after_failure() -> None:
 def test_on_a_terminal(tmp_path: Path) -> None:
     """Draw on a real pseudo-terminal: the board comes, and is gone at the end; what matters stays."""
     script = tmp_path / "draw.py"
-    script.write_text(textwrap.dedent("""\
+    script.write_text(
+        textwrap.dedent("""\
         import sys, time
         from pathlib import Path
         from pythonbuild.cli.render import Screen
@@ -110,7 +111,8 @@ def test_on_a_terminal(tmp_path: Path) -> None:
         screen(StepFinished("zlib", "built", 0.5))
         screen(BuildFinished(True, 0.5, Path("/logs")))
         screen.close()
-        """))
+        """)
+    )
     output = _on_terminal([sys.executable, str(script)])
     assert "cc -c zlib.c" in output
     assert "0 of 1 steps" in output

@@ -225,14 +225,16 @@ def test_a_start_from_a_read_only_checkout(tmp_path: Path) -> None:
         shutil.copy(REPOSITORY / name, checkout / name)
     (checkout / "requirements.txt").write_text("# nothing\n")
     (checkout / "pythonbuild/cli/__init__.py").touch()
-    (checkout / "pythonbuild/cli/main.py").write_text(textwrap.dedent("""\
+    (checkout / "pythonbuild/cli/main.py").write_text(
+        textwrap.dedent("""\
         import sys
         def answer_early(platform, repository, arguments):
             return 5 if "--wrong" in arguments else None
         def main(platform, repository, arguments):
             print(platform, repository, arguments, sys.prefix, sys.flags.isolated, sys.flags.utf8_mode, sep="|")
             return 7
-        """))
+        """)
+    )
     for path in (*checkout.rglob("*"), checkout):
         path.chmod(0o555)
     command = [sys.executable, "-B", str(checkout / "build-linux.py"), "--cache-dir", str(cache)]

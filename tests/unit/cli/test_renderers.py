@@ -65,7 +65,9 @@ def rendered(make: Callable[[Callable[[str], None]], Renderer]) -> list[str]:
 
 
 def test_plain() -> None:
-    assert rendered(lambda write: PlainRenderer(write, clock_from(5.0))) == """\
+    assert (
+        rendered(lambda write: PlainRenderer(write, clock_from(5.0)))
+        == """\
   0:00  note      environment: sandbox
   0:00  fetched   openssl.tar.gz  53.0 MB from upstream
   0:00  fetched   2 small files  42.0 kB
@@ -92,6 +94,7 @@ tk    skipped
     32.1 MB  sha256 abababababababababababababababababababababababababababababababab
 
 logs: /cache/logs/1""".splitlines()
+    )
 
 
 def test_plain_tells_slow_downloads() -> None:
@@ -105,7 +108,9 @@ def test_plain_tells_slow_downloads() -> None:
 
 
 def test_github() -> None:
-    assert rendered(lambda write: GithubRenderer(write, "TOKEN", clock_from(5.0))) == """\
+    assert (
+        rendered(lambda write: GithubRenderer(write, "TOKEN", clock_from(5.0)))
+        == """\
 environment: sandbox
 fetched openssl.tar.gz  53.0 MB from upstream
 fetched 2 small files  42.0 kB
@@ -144,6 +149,7 @@ tk    skipped
     32.1 MB  sha256 abababababababababababababababababababababababababababababababab
 
 logs: /cache/logs/1""".splitlines()
+    )
 
 
 def test_github_escapes() -> None:

@@ -47,8 +47,17 @@ def test_versions_stay_text(tmp_path: Path) -> None:
     assert document(tmp_path, "a: 3.10\nb: 2020-01-02\n").text_map() == {"a": "3.10", "b": "2020-01-02"}
 
 
-@pytest.mark.parametrize(("text", "call"), [("a: 1", "text"), ("a: x", "integer"), ("a: true", "integer"),
-                                            ("a: x", "boolean"), ("a: x", "elements"), ("a: [1]", "texts")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "call"),
+    [
+        ("a: 1", "text"),
+        ("a: x", "integer"),
+        ("a: true", "integer"),
+        ("a: x", "boolean"),
+        ("a: x", "elements"),
+        ("a: [1]", "texts"),
+    ],
+)
 def test_wrong_type(tmp_path: Path, text: str, call: str) -> None:
     node = document(tmp_path, text).mapping(required=["a"])["a"]
     with pytest.raises(ConfigError, match=r"file\.yml: a(\[0\])?: wrong type"):
