@@ -216,7 +216,12 @@ def test_a_name_that_cannot_be_resolved(desk: Desk, monkeypatch: pytest.MonkeyPa
 
 def test_hosts_that_swallow_everything_cost_little_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two are given all the time, the next ones a quarter of it."""
-    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: time.sleep(3))
+
+    def swallow(*_: object, **__: object) -> None:
+        time.sleep(3)
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "create_connection", swallow)
     urls = [f"https://host{number}.test/a" for number in range(8)]
     began = time.monotonic()
     with pytest.raises(FetchError, match=r"host0.test cannot be reached \(no connection in 0.2 s\)"):
