@@ -1,0 +1,118 @@
+"""The plan of this project's own configuration: complete, in order, and keyed by what matters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pythonbuild.config.locks import load_lock
+from pythonbuild.config.model import LockedPackage, Pin
+from pythonbuild.config.project import Project
+from pythonbuild.config.recipes import with_needs
+from pythonbuild.engine.keys import action_key, dependencies
+from pythonbuild.engine.model import PinnedFile, Plan, RecipeAction
+from pythonbuild.errors import UsageError
+from pythonbuild.planning import Interpreter, PlanInputs, find_step, lock_names, make_plan
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+class NoFiles:
+    """Planning must not fetch anything."""
+
+    def pin(self, pin: Pin) -> Path:
+        raise AssertionError(pin)
+
+    def package(self, package: LockedPackage, snapshot: str) -> Path:
+        raise AssertionError(package)
+
+
+@pytest.fixture(scope="module")
+def inputs() -> PlanInputs:
+    return plan_inputs("3.13.5")
+
+
+def plan_inputs(version: str) -> PlanInputs:
+    project = Project(REPOSITORY)
+    target = project.targets["x86_64-unknown-linux-gnu"]
+    source = project.sources["cpython-" + ".".join(version.split(".")[:2])]
+    file = PinnedFile("Python.tar.xz", "ab" * 32, lambda: Path("/nowhere"))
+    locks = {name: load_lock(project.unix / "locks" / f"{name}.yml") for name in lock_names(project, target)}
+    return PlanInputs(project, target, "noopt", Interpreter(version, source, file), locks, NoFiles())
+
+
+def test_every_need_stands_before_its_user(inputs: PlanInputs) -> None:
+    seen: set[str] = set()
+    for step in make_plan(inputs).steps:
+        assert set(dependencies(step)) <= seen, step.name
+        assert step.name not in seen
+        seen.add(step.name)
+
+
+def test_goals_are_the_checks_and_the_archive(inputs: PlanInputs) -> None:
+    assert make_plan(inputs).goals == ("validate-3.13.5-noopt", "archive-3.13.5-noopt")
+
+
+def test_every_recipe_is_used_by_some_version() -> None:
+    used = {step.name for version in ("3.11.2", "3.13.5", "3.14.10") for step in make_plan(plan_inputs(version)).steps}
+    assert set(Project(REPOSITORY).recipes) - used == {"cpython"}
+
+
+def test_dependencies_are_the_same_steps_for_every_python() -> None:
+    """Rule 8: a second version costs CPython's own steps only."""
+    plans = [make_plan(plan_inputs(version)) for version in ("3.11.2", "3.13.5")]
+    digests = {step.name: "00" * 32 for plan in plans for step in plan.steps}
+    for name in {step.name for step in plans[0].steps} & {step.name for step in plans[1].steps}:
+        first, second = (action_key(plan.step(name), digests) for plan in plans)
+        assert first == second, name
+
+
+def test_a_step_sees_no_variable_but_the_declared_ones(inputs: PlanInputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {step.name: dict(step.parameters) for step in make_plan(inputs).steps}
+    monkeypatch.setenv("CFLAGS", "-O0")
+    monkeypatch.setenv("PREFIX", "/somewhere")
+    assert {step.name: dict(step.parameters) for step in make_plan(inputs).steps} == before
+
+
+def test_where_the_checkout_lies_is_not_in_any_key(inputs: PlanInputs) -> None:
+    plan = make_plan(inputs)
+    for step in plan.steps:
+        named = [*step.parameters.values(), *(file.name for file in step.files), *(s.name for s in step.sources)]
+        assert not any(str(REPOSITORY) in text for text in named), step.name
+
+
+def test_recipes_bring_their_script_and_the_driver(inputs: PlanInputs) -> None:
+    for step in make_plan(inputs).steps:
+        if isinstance(step.action, RecipeAction):
+            assert {"driver.sh", "build.sh", "recipe.yml"} <= {file.name for file in step.files}, step.name
+
+
+def test_another_floor_changes_the_sysroot_s_key(inputs: PlanInputs) -> None:
+    other = replace(inputs, target=replace(inputs.target, glibc_floor="2.28"))
+    digests = {step.name: "00" * 32 for step in make_plan(inputs).steps}
+    assert action_key(make_plan(inputs).step("sysroot"), digests) != action_key(
+        make_plan(other).step("sysroot"), digests
+    )
+
+
+def test_needs_of_needs_are_seen(inputs: PlanInputs) -> None:
+    plan, recipes = make_plan(inputs), inputs.project.recipes
+    for recipe in with_needs(recipes, ["tk"]):
+        for need in with_needs(recipes, recipe.needs):
+            assert need.name in plan.step(recipe.name).needs
+
+
+@pytest.mark.parametrize(("word", "found"), [("openssl", "openssl"), ("cpython", "cpython-3.13.5-noopt"),
+                                             ("valid", "validate-3.13.5-noopt")])  # fmt: skip
+def test_a_step_may_be_named_by_its_beginning(inputs: PlanInputs, word: str, found: str) -> None:
+    assert find_step(make_plan(inputs), word).name == found
+
+
+def test_unknown_and_ambiguous_steps(inputs: PlanInputs) -> None:
+    plan: Plan = make_plan(inputs)
+    with pytest.raises(UsageError, match=r"unknown step: found opnssl.*did you mean openssl"):
+        find_step(plan, "opnssl")
+    with pytest.raises(UsageError, match=r"several steps fit: found lib, expected one of lib"):
+        find_step(plan, "lib")

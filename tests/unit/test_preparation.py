@@ -1,0 +1,97 @@
+"""From a request to what is planned: the interpreter, its source, the locks, and what has to be fetched."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pythonbuild.config.locks import load_lock, write_lock
+from pythonbuild.config.project import Project
+from pythonbuild.config.request import Request
+from pythonbuild.engine.events import Event, Note
+from pythonbuild.errors import UsageError
+from pythonbuild.preparation import choose_interpreter, make_fetcher, prepare
+
+REPOSITORY = Path(__file__).parents[2]
+PATCHLEVEL = '#define PY_MAJOR_VERSION 3\n#define PY_MINOR_VERSION 13\n#define PY_MICRO_VERSION 7\n' \
+             '#define PY_RELEASE_LEVEL PY_RELEASE_LEVEL_FINAL\n#define PY_RELEASE_SERIAL 0\n' \
+             '#define PY_VERSION "3.13.7"\n'  # fmt: skip
+
+
+def request(tmp_path: Path, **wishes: object) -> Request:
+    base = Request(
+        repository=REPOSITORY, python="3.13", python_source=None, target_triple="x86_64-unknown-linux-gnu",
+        options="noopt", environment="sandbox", jobs=2, cache=tmp_path / "cache", output=tmp_path / "dist",
+        offline=True,
+    )  # fmt: skip
+    return replace(base, **wishes)  # type: ignore[arg-type]
+
+
+def source_tree(directory: Path) -> Path:
+    (directory / "Include").mkdir(parents=True)
+    (directory / "Include/patchlevel.h").write_text(PATCHLEVEL)
+    (directory / "configure").write_text("#!/bin/sh\n")
+    (directory / "configure").chmod(0o755)
+    (directory / ".git").mkdir()
+    (directory / ".git/config").write_text("x")
+    (directory / "link").symlink_to("configure")
+    return directory
+
+
+def test_a_source_tree_is_packed_by_its_content_alone(tmp_path: Path) -> None:
+    events: list[Event] = []
+    hashes = set()
+    for name in ("one", "another place"):
+        tree = source_tree(tmp_path / name)
+        os.utime(tree / "configure", (len(name), len(name)))
+        wish = request(tmp_path, python_source=tree)
+        with make_fetcher(wish, Project(REPOSITORY), events.append) as fetcher:
+            interpreter = choose_interpreter(wish, Project(REPOSITORY), fetcher, events.append)
+        assert interpreter.version == "3.13.7"
+        assert interpreter.source.name == "cpython-3.13"
+        hashes.add(interpreter.file.sha256)
+        with tarfile.open(interpreter.file.path()) as tar:
+            names = tar.getnames()
+            assert tar.getmember("python-source/configure").mode == 0o755
+    assert len(hashes) == 1
+    assert sorted(names) == ["python-source/Include/patchlevel.h", "python-source/configure", "python-source/link"]
+    assert any(isinstance(event, Note) and "3.13.7" in event.text for event in events)
+
+
+@pytest.mark.parametrize(("wish", "words"), [
+    ({"python": "openssl"}, "--python: not a CPython: found openssl"),
+    ({"python": "2.7"}, "--python: unknown source"),
+    ({"target_triple": "sparc"}, "--target-triple: unknown target: found sparc"),
+    ({"options": "fast"}, "--options: not there for this target: found fast, expected one of"),
+])  # fmt: skip
+def test_wishes_that_cannot_be_met(tmp_path: Path, wish: dict[str, object], words: str) -> None:
+    asked = request(tmp_path, **wish)
+    project = Project(REPOSITORY)
+    with make_fetcher(asked, project, lambda _: None) as fetcher, pytest.raises(UsageError) as caught:
+        prepare(asked, project, fetcher, lambda _: None)
+    assert words in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_a_lock_that_was_replaced_is_remembered(tmp_path: Path) -> None:
+    """A package was gone, another version was taken: the next build takes the same, --locked does not."""
+    from pythonbuild.preparation import _load_locks, _replacement
+
+    project = Project(REPOSITORY)
+    target = project.targets["x86_64-unknown-linux-gnu"]
+    wish = request(tmp_path)
+    (name, *_) = _load_locks(wish, project, target)
+    path = project.unix / "locks" / f"{name}.yml"
+    lock = load_lock(path)
+    kept = _replacement(wish, path)
+    other = replace(lock, name=kept.stem, packages=(replace(lock.packages[0], version="0.1"), *lock.packages[1:]))
+    write_lock(other, kept.parent)
+    loaded = _load_locks(wish, project, target)[name]
+    assert loaded.packages[0].version == "0.1"
+    assert not loaded.locked
+    assert loaded.name == name
+    assert _load_locks(replace(wish, locked=True), project, target)[name].packages[0].version != "0.1"
