@@ -13,7 +13,7 @@ arguments=(
     --build="$BUILD" --host="$HOST" --prefix=/install
     --enable-shared --without-static-libpython --with-ensurepip=install --enable-ipv6
     --with-openssl="$PREFIX" --with-system-expat --with-system-libmpdec
-    --with-readline=editline --with-dbmliborder=bdb
+    --with-readline=editline --with-dbmliborder=bdb --enable-loadable-sqlite-extensions
     # What configure would find out from the machine it runs on (its /dev, its network, its kernel's limits), answered
     # as every Linux answers.
     ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no
