@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # fontconfig: finds the fonts of the system it runs on, by that system's configuration and with its caches.
 ./configure --build="$BUILD" --host="$HOST" --prefix="$PREFIX" --datadir=/usr/share --sysconfdir=/etc \
     --localstatedir=/var --with-cache-dir=/var/cache/fontconfig --with-default-fonts=/usr/share/fonts \

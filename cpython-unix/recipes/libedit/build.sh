@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # libedit: readline's interface under a BSD licence.
 # Its configure looks for -lncurses only; wchar_t holds Unicode in every C library we build for.
 mkdir -p /build/lib

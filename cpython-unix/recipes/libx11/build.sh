@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # libX11: Xlib. Its locale data, compose files and error texts are those of the system it runs on.
 # It must not load the system's libXcursor, which would bring a second Xlib into the process.
 ./configure --build="$BUILD" --host="$HOST" --prefix="$PREFIX" --datadir=/usr/share \

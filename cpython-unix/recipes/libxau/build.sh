@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # libXau: reads the user's X11 authority file.
 ./configure --build="$BUILD" --host="$HOST" --prefix="$PREFIX" --disable-shared --disable-dependency-tracking
 make libXau.la

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # libxcb: the core of the X11 protocol. Its libraries for protocol extensions are not used by Xlib or Tk.
 ./configure --build="$BUILD" --host="$HOST" --prefix="$PREFIX" \
     --disable-shared --disable-dependency-tracking --disable-devel-docs --without-doxygen

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # libcrypt for the crypt module of CPython 3.11 and 3.12: every hash method, only today's interface.
 [ -x configure ] || autoreconf -fi
 ./configure --build="$BUILD" --host="$HOST" --prefix="$PREFIX" \

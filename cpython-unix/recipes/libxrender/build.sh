@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # libXrender: antialiased drawing.
 ./configure --build="$BUILD" --host="$HOST" --prefix="$PREFIX" \
     --disable-shared --disable-dependency-tracking --enable-malloc0returnsnull

@@ -1,7 +1,10 @@
-# OpenSSL: libcrypto and libssl with assembler, everything compiled in (no modules to be found at run time).
-# /etc/ssl is the directory that most distributions keep their certificates and openssl.cnf in.
+# shellcheck shell=bash
+# OpenSSL: libcrypto and libssl with assembler; the legacy provider is built in, no module is looked for at run time.
+# /etc/ssl is where most distributions keep their certificates and openssl.cnf. Left out is what only C programs can
+# ask for: the CMP, CMS and time stamp protocols, DTLS, QUIC.
 ./Configure linux-x86_64 --prefix="$PREFIX" --libdir=lib --openssldir=/etc/ssl \
-    no-shared no-module no-apps no-tests no-docs enable-ec_nistp_64_gcc_128 \
+    no-shared no-module no-apps no-tests no-docs enable-ec_nistp_64_gcc_128 no-cmp no-cms no-dtls no-quic no-ts \
     CFLAGS="$CFLAGS" CPPFLAGS= LDFLAGS=
 make build_libs
 make install_dev DESTDIR="$OUT"
+rm -r "$OUT$PREFIX/lib/cmake"

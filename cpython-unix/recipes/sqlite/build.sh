@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SQLite with what distributions and users of the sqlite3 module expect. Its configure is not needed: the generated
 # amalgamation is one file, and the C library functions it may use are the same on every Linux.
 options="
@@ -41,6 +42,7 @@ $CC $CFLAGS $options $functions -c sqlite3.c -o sqlite3.o
 install -d "$OUT$PREFIX/lib/pkgconfig"
 $AR rc "$OUT$PREFIX/lib/libsqlite3.a" sqlite3.o
 install -D -m 644 -t "$OUT$PREFIX/include" sqlite3.h src/sqlite3ext.h
+# shellcheck disable=SC2016 # pkg-config's variables
 sed -e "s#@prefix@#$PREFIX#" -e 's#@exec_prefix@#${prefix}#' -e 's#@libdir@#${prefix}/lib#' \
     -e 's#@includedir@#${prefix}/include#' -e "s#@[A-Z_]*VERSION@\|@RELEASE@#$version#" \
     -e 's#^Libs.private:.*#Libs.private: -lm -ldl -lpthread#' \

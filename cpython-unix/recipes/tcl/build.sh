@@ -1,6 +1,7 @@
+# shellcheck shell=bash
 # Tcl: the library, its scripts and message catalogues. Its copy of the time zone database is left out: Tcl reads the
 # system's. Tk needs the private headers.
-cd unix
+cd unix || exit
 ./configure --build="$BUILD" --host="$HOST" --prefix="$PREFIX" --disable-shared
 make libtcl8.6.a libtclstub8.6.a
 make install-libraries install-msgs install-headers install-private-headers INSTALL_ROOT="$OUT"

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Tk on X11, with fonts by Xft. Its demonstrations are left out.
 # configure asks for "pkg-config", which has to answer for static libraries.
 mkdir -p /build/bin
@@ -5,7 +6,7 @@ printf '#!/bin/sh\nexec %s "$@"\n' "$PKG_CONFIG" > /build/bin/pkg-config
 chmod +x /build/bin/pkg-config
 export PATH=/build/bin:$PATH
 
-cd unix
+cd unix || exit
 ./configure --build="$BUILD" --host="$HOST" --prefix="$PREFIX" --disable-shared --with-tcl="$PREFIX/lib" \
     --enable-xft --disable-xss --x-includes="$PREFIX/include" --x-libraries="$PREFIX/lib"
 grep -q HAVE_XFT Makefile   # configure only warns when it cannot use Xft

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The X11 protocol headers, from the root filesystem's own packages (x11proto-dev, xtrans-dev, xcb-proto,
 # libpthread-stubs0-dev): the sysroot hides /usr/include, so they are copied to where the X11 libraries look.
 include=$OUT$PREFIX/include

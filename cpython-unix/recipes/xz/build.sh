@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # liblzma of xz: the library only, none of its programs.
 ./configure --build="$BUILD" --host="$HOST" --prefix="$PREFIX" \
     --disable-shared --disable-dependency-tracking --disable-nls --disable-doc --disable-scripts \

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # libzstd: compression, decompression and dictionary training. "-mt" makes the static library multi-threaded, which
 # compression.zstd's nb_workers needs; formats of zstd before 1.0 are left out.
 make -C lib libzstd.a-mt ZSTD_LEGACY_SUPPORT=0
