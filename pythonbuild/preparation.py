@@ -98,7 +98,7 @@ def _snapshot(project: Project) -> str:
 def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSink) -> Preparation:
     """Understand a request. Raises UsageError for what it names and does not exist, SourceError for what is gone."""
     target = find_target(project.targets, request.target_triple)
-    options = target.options[-1] if request.optimized else request.options
+    options = _options(request, target, sink)
     if options not in target.options:
         raise UsageError("--options: not there for this target", found=options,
                          expected=f"one of {', '.join(target.options)}")  # fmt: skip
@@ -112,6 +112,13 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
         files=files,
     )
     return Preparation(inputs, files, request, sink)
+
+
+def _options(request: Request, target: Target, sink: EventSink) -> str:
+    if not request.optimized:
+        return request.options
+    sink(Note(f"--optimized: {target.options[-1]}, the best that {target.triple} has"))
+    return target.options[-1]
 
 
 def choose_interpreter(request: Request, project: Project, fetcher: Fetcher, sink: EventSink) -> Interpreter:

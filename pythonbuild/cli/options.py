@@ -54,7 +54,7 @@ OPTIONS = (
     Option("--python", "version", WHAT, "a series (3.13) or an exact version (3.13.5)", "VERSION", "3.13"),
     Option("--python-source", "existing", WHAT, "build this CPython tree or tarball instead", "PATH"),
     Option("--target-triple", "text", WHAT, "what to build for", "TRIPLE", default_text="this machine's"),
-    Option("--options", "text", WHAT, "how CPython is optimised: noopt, debug, pgo, lto, pgo+lto", "OPTIONS", "noopt"),
+    Option("--options", "text", WHAT, "how CPython is built: noopt or debug", "OPTIONS", "noopt"),
     Option("--optimized", "switch", WHAT, "the best options that the target has"),
     Option("--environment", "choice", WHERE, "where steps run: auto, docker or sandbox", "NAME", "auto",
            choices=("auto", "docker", "sandbox")),
