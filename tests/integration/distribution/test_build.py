@@ -64,7 +64,7 @@ def test_killed_at_random_moments(first: Run, tmp_path: Path) -> None:
     forget(cache, ["zlib", "bzip2", "xz", "ncurses", "libffi", f"assemble-{version}-noopt",
                    f"archive-{version}-noopt", f"validate-{version}-noopt"])  # fmt: skip
     randomness = random.Random(20261122)
-    for _ in range(8):
+    for _ in range(20):
         flags = ["--environment", "sandbox", "--output", str(tmp_path / "dist")]
         process = subprocess.Popen(command(REPOSITORY, flags, cache), stdout=subprocess.DEVNULL, env=clean())
         time.sleep(randomness.uniform(0.3, 6.0))
