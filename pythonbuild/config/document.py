@@ -38,12 +38,14 @@ class _Loader(_Base):  # type: ignore[misc]
         return mapping
 
 
-# Versions such as 3.10 must stay text: floats and dates are not resolved.
+# Versions such as 3.10 must stay text, and so must a hash that happens to look like a number: no floats, no dates, and
+# whole numbers only as people write them.
+_NOT_RESOLVED = ("tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:int")
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:float",
-                                                                        "tag:yaml.org,2002:timestamp")]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NOT_RESOLVED]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}  # fmt: skip
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"-?(?:0|[1-9][0-9]{0,17})$"), [*"-0123456789"])
 
 
 def read_document(path: Path) -> Node:

@@ -47,6 +47,14 @@ def test_versions_stay_text(tmp_path: Path) -> None:
     assert document(tmp_path, "a: 3.10\nb: 2020-01-02\n").text_map() == {"a": "3.10", "b": "2020-01-02"}
 
 
+def test_a_hash_is_never_a_number(tmp_path: Path) -> None:
+    digits = "1234567890" * 6 + "1234"
+    assert document(tmp_path, digits).sha256() == digits
+    with pytest.raises(ConfigError, match="malformed sha256: found '0xab'"):
+        document(tmp_path, "0xab").sha256()
+    assert document(tmp_path, "-12").integer() == -12
+
+
 @pytest.mark.parametrize(
     ("text", "call"),
     [
