@@ -1,49 +1,35 @@
-"""CPython's real release archives against the project's extension modules, for every archive that is at hand.
-
-Archives are looked for in the download cache and in the directories of PYTHONBUILD_SOURCE_DIR.
-"""
+"""CPython's real release archives against the project's extension modules, fetched like any pinned source."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pythonbuild.config.project import Project
+from pythonbuild.config.sources import select
 from pythonbuild.cpython.setup_local import render_setup
 from pythonbuild.cpython.setupfiles import cpython_version
+from pythonbuild.debian.apt_sources import mirror_bases
+from pythonbuild.sources.fetch import Fetcher
+from pythonbuild.sources.places import Places
 
 REPOSITORY = Path(__file__).parents[3]
 UNIX = REPOSITORY / "cpython-unix"
 TRIPLE = "x86_64-unknown-linux-gnu"
 
 
-def archives() -> Iterator[Path]:
-    """Return the archives of CPython, each version once."""
-    cache = Path(os.environ.get("PYTHONBUILD_CACHE_DIR") or REPOSITORY / "build")
-    extra = [Path(path) for path in os.environ.get("PYTHONBUILD_SOURCE_DIR", "").split(os.pathsep) if path]
-    seen = set()
-    for directory in (cache / "downloads", *extra):
-        for path in sorted(directory.glob("*")):
-            match = re.fullmatch(r"(?:python3\.\d+_|Python-)(3\.\d+\.\w+)(?:\.orig)?\.(?:tgz|tar\.\w+)", path.name)
-            if match and match[1] not in seen:
-                seen.add(match[1])
-                yield path
-
-
-ARCHIVES = list(archives())
-
-
-@pytest.fixture(params=ARCHIVES, ids=[path.name for path in ARCHIVES] if ARCHIVES else None)
+@pytest.fixture(params=["3.11.2", "3.13.5", "3.13.15"], scope="module")
 def archive(request: pytest.FixtureRequest) -> Path:
-    path = request.param
-    assert isinstance(path, Path)
-    return path
+    project = Project(REPOSITORY)
+    selection = select(project.sources, request.param)
+    pool = Places(pool_bases=mirror_bases)
+    with Fetcher(REPOSITORY / "build" / "downloads", pool, note=print) as fetcher:
+        return fetcher.fetch(selection.candidates[0])
 
 
 def render(archive: Path, out: Path) -> tuple[str, dict[str, list[str]]]:
