@@ -18,12 +18,12 @@ from pythonbuild.config.request import Request
 from pythonbuild.engine import resolve as forecast
 from pythonbuild.engine.events import BuildFinished, EventSink, Note, Published
 from pythonbuild.engine.executor import LocalExecutor
-from pythonbuild.engine.model import Plan
+from pythonbuild.engine.model import Plan, Step
 from pythonbuild.engine.store import Store
 from pythonbuild.environments.select import choose
 from pythonbuild.errors import OutputError
 from pythonbuild.planning import find_step, make_plan
-from pythonbuild.preparation import Preparation, cached_bases, fetch_inputs, make_fetcher, prepare
+from pythonbuild.preparation import Preparation, cached_bases, fetch_inputs, make_fetcher, prepare, settle_pins
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ def build(request: Request, sink: EventSink) -> list[Path]:
         try:
             plan = make_plan(preparation.inputs)
             shell = find_step(plan, request.debug_shell, "--debug-shell").name if request.debug_shell else ""
-            waiting = [plan.step(row.step) for row in forecast.dry_run(plan, store) if row.state != "cached"]
+            preparation = settle_pins(preparation, uncached(plan, store), fetch=True)
+            waiting = uncached(make_plan(preparation.inputs), store)
             plan = make_plan(fetch_inputs(preparation, waiting).inputs)
             executor = LocalExecutor(store, environment, sink, jobs=request.jobs, cache=request.cache,
                                      keep_going=request.keep_going, debug_shell=shell,
@@ -59,6 +60,11 @@ def build(request: Request, sink: EventSink) -> list[Path]:
                 return publish(plan, trees, store, request.output, sink)
         finally:
             environment.close()
+
+
+def uncached(plan: Plan, store: Store) -> list[Step]:
+    """Return the steps that will run, or may: those whose needs are to be built first count too."""
+    return [plan.step(row.step) for row in forecast.dry_run(plan, store) if row.state != "cached"]
 
 
 @contextmanager
@@ -131,10 +137,16 @@ def _prepared(request: Request, sink: EventSink) -> Iterator[tuple[Preparation, 
         yield prepare(request, project, fetcher, sink), store
 
 
+def _plan_at_hand(preparation: Preparation, store: Store) -> Plan:
+    """Return the plan that a build would follow, as far as that can be told without fetching."""
+    waiting = uncached(make_plan(preparation.inputs), store)
+    return make_plan(settle_pins(preparation, waiting, fetch=False).inputs)
+
+
 def dry_run(request: Request, sink: EventSink) -> list[PlanRow]:
     """Return what a build would do to each step; nothing is fetched but what a series needs to be settled."""
     with _prepared(request, sink) as (preparation, store):
-        plan = make_plan(preparation.inputs)
+        plan = _plan_at_hand(preparation, store)
         weights = {step.name: step.weight for step in plan.steps}
         return [
             PlanRow(row.step, row.state, row.key or "", weights[row.step] if row.expected is None else row.expected)
@@ -145,7 +157,7 @@ def dry_run(request: Request, sink: EventSink) -> list[PlanRow]:
 def why(request: Request, step: str, sink: EventSink) -> list[str]:
     """Say which inputs of a step changed since it was last built."""
     with _prepared(request, sink) as (preparation, store):
-        plan = make_plan(preparation.inputs)
+        plan = _plan_at_hand(preparation, store)
         return forecast.why(plan, store, find_step(plan, step).name)
 
 

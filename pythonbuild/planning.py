@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -64,7 +64,10 @@ class Interpreter:
 
 @dataclass(frozen=True)
 class PlanInputs:
-    """All that a plan is made from; nothing in it is fetched or changed by planning."""
+    """All that a plan is made from; nothing in it is fetched or changed by planning.
+
+    ``pins`` are the pins of sources whose newest could not be had, by source; all others take their newest.
+    """
 
     project: Project
     target: Target
@@ -72,6 +75,11 @@ class PlanInputs:
     interpreter: Interpreter
     locks: Mapping[str, Lock]
     files: FileSource
+    pins: Mapping[str, Pin] = field(default_factory=dict)
+
+    def pin(self, source: str) -> Pin:
+        """Return the pin that is used of a source."""
+        return self.pins.get(source) or self.project.sources[source].pins[0]
 
 
 def make_plan(inputs: PlanInputs) -> Plan:
@@ -91,6 +99,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
         interpreter_file=interpreter.file,
         cpython=cpython.name,
         recipes=tuple(recipe for recipe in recipes if recipe.name not in _COMPILER_STEPS),
+        pin=inputs.pin,
     )
     assemble = assemble_step(shipment)
     validate = validate_step(shipment, assemble)
@@ -162,7 +171,7 @@ def _recipe_step(inputs: PlanInputs, recipe: Recipe) -> Step:
     before = [name for name in _COMPILER_STEPS if recipe.name not in _COMPILER_STEPS]
     needs = [need.name for need in with_needs(inputs.project.recipes, recipe.needs)]
     source = inputs.project.sources[recipe.source] if recipe.source else None
-    pin = source.pins[0] if source else None
+    pin = inputs.pin(source.name) if source else None
     sources = [PinnedFile(pin.filename, pin.sha256, partial(inputs.files.pin, pin))] if pin else []
     if recipe.lock:
         sources += _locked_files(inputs.files, inputs.locks[recipe.lock])

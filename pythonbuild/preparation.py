@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path, PurePosixPath
@@ -199,7 +200,26 @@ def _replacement(request: Request, path: Path) -> Path:
     return request.cache / "locks" / f"{path.stem}-{_sha256(path)[:16]}.yml"
 
 
-def fetch_inputs(preparation: Preparation, steps: Iterable[Step]) -> Preparation:
+def settle_pins(preparation: Preparation, steps: Iterable[Step], *, fetch: bool) -> Preparation:
+    """Return the preparation with the newest pins that can be had, for the steps that are not cached.
+
+    Whether a pin can be had is found out by having it; without ``fetch`` what is at hand decides.
+    """
+    inputs, fetcher = preparation.inputs, preparation.files.fetcher
+    recipes = (inputs.project.recipes[step.name] for step in steps if step.name in inputs.project.recipes)
+    sources = [inputs.project.sources[recipe.source] for recipe in recipes if recipe.source]
+    uncertain = [source for source in sources if len(source.pins) > 1 and not fetcher.have(source.pins[0])]
+    if fetch:
+        with ThreadPoolExecutor(_FETCH_JOBS) as pool:
+            exact = preparation.request.locked
+            chosen = list(pool.map(lambda source: resolve(fetcher, source.pins, exact=exact), uncertain))
+    else:
+        chosen = [next(filter(fetcher.nearby, source.pins), source.pins[0]) for source in uncertain]
+    pins = {source.name: pin for source, pin in zip(uncertain, chosen, strict=True)}
+    return replace(preparation, inputs=replace(inputs, pins=pins))
+
+
+def fetch_inputs(preparation: Preparation, steps: Sequence[Step]) -> Preparation:
     """Bring every pinned file of the steps that will run; return the preparation, with other locks if need be.
 
     Several missing files are one error that names all of them.

@@ -8,6 +8,7 @@ both have succeeded.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,10 @@ _ARCHIVE_CODE = ("distribution/archive.py", "shipping.py")
 
 @dataclass(frozen=True)
 class Shipment:
-    """What is shipped: ``cpython`` names the step that built the interpreter, ``recipes`` are what it needs."""
+    """What is shipped: ``cpython`` names the step that built the interpreter, ``recipes`` are what it needs.
+
+    ``pin`` tells which pin of a source was used.
+    """
 
     project: Project
     target: Target
@@ -34,6 +38,7 @@ class Shipment:
     interpreter_file: PinnedFile
     cpython: str
     recipes: tuple[Recipe, ...]
+    pin: Callable[[str], Pin]
 
     @property
     def suffix(self) -> str:
@@ -90,7 +95,7 @@ def _components(shipment: Shipment) -> dict[str, Component]:
     for recipe in shipment.recipes:
         if recipe.source:
             source = shipment.project.sources[recipe.source]
-            components[recipe.name] = Component(source, source.pins[0])
+            components[recipe.name] = Component(source, shipment.pin(source.name))
     return components
 
 

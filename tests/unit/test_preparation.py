@@ -13,8 +13,9 @@ from pythonbuild.config.locks import load_lock, write_lock
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
 from pythonbuild.engine.events import Event, Note
-from pythonbuild.errors import UsageError
-from pythonbuild.preparation import choose_interpreter, make_fetcher, prepare
+from pythonbuild.errors import OfflineError, UsageError
+from pythonbuild.planning import make_plan
+from pythonbuild.preparation import choose_interpreter, make_fetcher, prepare, settle_pins
 
 REPOSITORY = Path(__file__).parents[2]
 PATCHLEVEL = '#define PY_MAJOR_VERSION 3\n#define PY_MINOR_VERSION 13\n#define PY_MICRO_VERSION 7\n' \
@@ -95,3 +96,32 @@ def test_a_lock_that_was_replaced_is_remembered(tmp_path: Path) -> None:
     assert not loaded.locked
     assert loaded.name == name
     assert _load_locks(replace(wish, locked=True), project, target)[name].packages[0].version != "0.1"
+
+
+@pytest.mark.parametrize("fetch", [True, False])
+def test_an_older_pin_is_taken_when_the_newest_cannot_be_had(tmp_path: Path, fetch: bool) -> None:
+    project = Project(REPOSITORY)
+    newest, older = project.sources["sqlite"].pins[:2]
+    wish = request(tmp_path, python_source=source_tree(tmp_path / "python"))
+    (wish.cache / "downloads").mkdir(parents=True)
+    with (wish.cache / "downloads" / older.filename).open("wb") as file:
+        file.truncate(older.size)
+    notes: list[Event] = []
+    with make_fetcher(wish, project, notes.append) as fetcher:
+        preparation = prepare(wish, project, fetcher, notes.append)
+        steps = [step for step in make_plan(preparation.inputs).steps if step.name in ("sqlite", "bzip2")]
+        settled = settle_pins(preparation, steps, fetch=fetch)
+    assert preparation.inputs.pin("sqlite") == newest
+    assert settled.inputs.pin("sqlite") == older
+    assert older.filename in [source.name for source in make_plan(settled.inputs).step("sqlite").sources]
+    if fetch:
+        assert any(isinstance(event, Note) and "not the newest pin" in event.text for event in notes)
+
+
+def test_with_locked_the_newest_pin_or_nothing(tmp_path: Path) -> None:
+    project = Project(REPOSITORY)
+    wish = request(tmp_path, python_source=source_tree(tmp_path / "python"), locked=True)
+    with make_fetcher(wish, project, lambda _: None) as fetcher:
+        preparation = prepare(wish, project, fetcher, lambda _: None)
+        with pytest.raises(OfflineError, match="--offline"):
+            settle_pins(preparation, [make_plan(preparation.inputs).step("sqlite")], fetch=True)
