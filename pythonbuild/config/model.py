@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+#: Keeps every state that the distribution's archive ever had: ``<base>/<timestamp>/pool/main/…``.
+SNAPSHOT_ARCHIVE = "https://snapshot.debian.org/archive/debian"
+
 
 @dataclass(frozen=True)
 class Pin:

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from pythonbuild.config.model import Lock, LockedPackage
+from pythonbuild.config.model import SNAPSHOT_ARCHIVE, Lock, LockedPackage
 from pythonbuild.debian.index import IndexUnreadableError, fetch_index
 from pythonbuild.debian.relock import FetchIndex, replace_packages
 from pythonbuild.errors import FetchError, HashMismatchError, LockError
-
-SNAPSHOT_ARCHIVE = "https://snapshot.debian.org/archive/debian"
 
 
 class Fetch(Protocol):

@@ -12,11 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
-from pythonbuild.config.model import Pin
+from pythonbuild.config.model import SNAPSHOT_ARCHIVE, Pin
 from pythonbuild.errors import UsageError
-
-#: Keeps every state that the distribution's archive ever had: ``<base>/<timestamp>/pool/main/…``.
-SNAPSHOT_ARCHIVE = "https://snapshot.debian.org/archive/debian"
 
 
 @dataclass(frozen=True)
