@@ -9,7 +9,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,9 +41,8 @@ def build(request: Request, sink: EventSink) -> list[Path]:
 
     Raises a BuildError: UsageError before anything is done, SourceError before the first step, StepFailedError.
     """
-    check_output(request.output)
     started = time.monotonic()
-    with _prepared(request, sink) as (preparation, store):
+    with _output(request.output), _prepared(request, sink) as (preparation, store):
         environment = choose(request.environment, lambda text: sink(Note(text)), request.cache)
         try:
             plan = make_plan(preparation.inputs)
@@ -75,6 +74,20 @@ def _telling_the_end(sink: EventSink, started: float, executor: LocalExecutor) -
         ok = True
     finally:
         sink(BuildFinished(ok, time.monotonic() - started, executor.logs))
+
+
+@contextmanager
+def _output(output: Path) -> Iterator[None]:
+    """Check the output directory; a build that fails does not leave an empty one that it has made."""
+    was_there = output.exists()
+    check_output(output)
+    try:
+        yield
+    except BaseException:
+        if not was_there:
+            with suppress(OSError):
+                output.rmdir()
+        raise
 
 
 def check_output(output: Path) -> None:

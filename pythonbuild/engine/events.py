@@ -23,7 +23,9 @@ class Note:
 
 @dataclass(frozen=True)
 class FetchProgress:
-    """A pinned file is being fetched; sizes in bytes, ``total`` 0 when unknown. ``finished`` comes once, last."""
+    """A pinned file is being fetched; sizes in bytes, ``total`` 0 when unknown. ``finished`` comes once, last; with
+    ``done`` 0 the file was given up.
+    """
 
     file: str
     done: int

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pythonbuild.build import check_output, publish
+from pythonbuild.build import _output, check_output, publish
 from pythonbuild.engine.events import Event, Published
 from pythonbuild.engine.model import CallAction, Plan, Step
 from pythonbuild.engine.store import Store
@@ -53,3 +53,13 @@ def test_an_output_that_is_no_directory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"--output: .*file/dist cannot be written"):
         check_output(tmp_path / "file" / "dist")
+
+
+def test_a_failed_build_leaves_no_empty_output(tmp_path: Path) -> None:
+    for name in ("new", "there"):
+        output = tmp_path / name
+        if name == "there":
+            output.mkdir()
+        with pytest.raises(OutputError, match="on purpose"), _output(output):
+            raise OutputError("on purpose")
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]

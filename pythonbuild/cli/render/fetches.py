@@ -35,6 +35,8 @@ class FetchLog:
             self._line("fetch", f"{event.file}  {size(event.done)}{total}")
 
     def _finished(self, event: FetchProgress) -> None:
+        if not event.done:  # given up; the error or a note says why
+            return
         if event.done < SMALL:
             self._small_files += 1
             self._small_bytes += event.done
