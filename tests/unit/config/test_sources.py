@@ -58,7 +58,6 @@ def test_reads_everything(tmp_path: Path) -> None:
     assert index.pattern == r"zlib-([\d.]+)\.tar"
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="no sources file yet")
 def test_the_projects_own_file() -> None:
     assert select(load_sources(REAL), "3.13").source.name == "cpython-3.13"
 
