@@ -17,8 +17,8 @@ from pythonbuild.cpython.setupfiles import cpython_version
 from pythonbuild.debian.apt_sources import mirror_bases
 from pythonbuild.sources.fetch import Fetcher
 from pythonbuild.sources.places import Places
+from tests.integration.conftest import CACHE, REPOSITORY
 
-REPOSITORY = Path(__file__).parents[3]
 UNIX = REPOSITORY / "cpython-unix"
 TRIPLE = "x86_64-unknown-linux-gnu"
 
@@ -28,7 +28,7 @@ def archive(request: pytest.FixtureRequest) -> Path:
     project = Project(REPOSITORY)
     selection = select(project.sources, request.param)
     pool = Places(pool_bases=mirror_bases)
-    with Fetcher(REPOSITORY / "build" / "downloads", pool, note=print) as fetcher:
+    with Fetcher(CACHE / "downloads", pool, note=print) as fetcher:
         return fetcher.fetch(selection.candidates[0])
 
 

@@ -1,4 +1,4 @@
-"""The real root filesystem, sysroot and toolchain, as a build makes them; build/downloads keeps what is fetched."""
+"""The real root filesystem, sysroot and toolchain, as a build makes them; the cache keeps what is fetched."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from pythonbuild.debian.unpack import unpack_root
 from pythonbuild.environments.base import Command, Environment, Mount
 from pythonbuild.environments.sandbox import SandboxEnvironment, probe_sandbox
 from pythonbuild.sources.fetch import Fetcher
+from tests.integration.conftest import CACHE, REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 UNIX = REPOSITORY / "cpython-unix"
-DOWNLOADS = REPOSITORY / "build" / "downloads"
+DOWNLOADS = CACHE / "downloads"
 TRIPLE = "x86_64-unknown-linux-gnu"
 
 

@@ -13,7 +13,7 @@ from pythonbuild.debian.glibc217 import glibc217_root
 from pythonbuild.environments.select import choose
 from pythonbuild.validation.room import Room
 from pythonbuild.validation.validate import validate
-from tests.integration.distribution.conftest import CACHE, REPOSITORY, Run, clean, command
+from tests.integration.conftest import CACHE, REPOSITORY, Run, clean, command
 
 
 def test_members(first: Run) -> None:

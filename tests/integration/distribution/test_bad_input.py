@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.distribution.conftest import CACHE, REPOSITORY, Run, clean, command
+from tests.integration.conftest import CACHE, REPOSITORY, Run, clean, command
 from tests.integration.distribution.test_build import copy_of_checkout
 
 
@@ -87,7 +87,7 @@ def test_a_corrupt_store_entry_is_rebuilt(first: Run, tmp_path: Path) -> None:
         byte = content.read(1)
         content.seek(1000)
         content.write(bytes([byte[0] ^ 1]))
-    from tests.integration.distribution.conftest import build
+    from tests.integration.conftest import build
 
     again = build(tmp_path / "dist")
     assert again.sha256 == first.sha256

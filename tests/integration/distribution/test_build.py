@@ -14,7 +14,7 @@ import pytest
 
 from pythonbuild.engine.store import Record
 from pythonbuild.environments.docker import probe_docker
-from tests.integration.distribution.conftest import CACHE, REPOSITORY, Run, build, clean, command
+from tests.integration.conftest import CACHE, REPOSITORY, Run, build, clean, command
 
 
 def copy_of_checkout(target: Path) -> Path:

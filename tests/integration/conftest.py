@@ -1,7 +1,8 @@
-"""A real build by the real command, shared by all tests of this folder.
+"""A real build by the real command, shared by the tests of all folders here.
 
-The cache is the checkout's own (``build/``): after ``./build-linux.py`` the tests start from what it has made, on a
-fresh clone they make it. The sandbox is used whatever else there is, because everybody has it.
+The cache is the checkout's own (``build/``), or the directory that ``PYTHONBUILD_TEST_CACHE`` names: after
+``./build-linux.py`` the tests start from what it has made, on a fresh clone they make it. The sandbox is used whatever
+else there is, because everybody has it.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[3]
-CACHE = REPOSITORY / "build"
+REPOSITORY = Path(__file__).parents[2]
+CACHE = Path(os.environ.get("PYTHONBUILD_TEST_CACHE") or REPOSITORY / "build").resolve()
 
 
 @dataclass(frozen=True)
