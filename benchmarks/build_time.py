@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import resource
 import shutil
 import subprocess
@@ -24,6 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY))
+
+from benchmarks.machine import describe_machine  # noqa: E402 - the repository has to be on the path first
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,6 @@ def measure(command: list[str]) -> Measured:
         sys.exit(f"failed: {' '.join(command)}\n{done.stdout[-4000:]}")
     cpu = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
     return Measured(wall, cpu)
-
-
-def describe_machine() -> str:
-    """Return the processor, cores, memory, kernel and load."""
-    model = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), platform.machine())  # fmt: skip
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return (f"{model}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, Linux {platform.release()}, "
-            f"load {os.getloadavg()[0]:.1f} at the start")  # fmt: skip
 
 
 def main() -> None:

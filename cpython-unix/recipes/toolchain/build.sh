@@ -11,6 +11,8 @@ llvm=$(dirname "$(readlink -f "$(command -v "$BUILD_CC")")")
 
 # -static-libgcc: what is built may not need libgcc_s.so.1 of the system it runs on.
 # -ffile-prefix-map: neither messages nor debug information name the directories of the build.
+# The rest is hardening: it stands here and not in CFLAGS because it is ours, not what sysconfig tells to others. What it
+# costs is in docs/performance.rst. FORTIFY's level 3 needs newer headers than the sysroot's.
 cat > "$bin/$TARGET_TRIPLE.cfg" << END
 --target=$TARGET_TRIPLE
 --sysroot=/tools/sysroot
@@ -18,6 +20,9 @@ cat > "$bin/$TARGET_TRIPLE.cfg" << END
 -static-libgcc
 -ffile-prefix-map=/build/src=.
 -ffile-prefix-map=/tools=tools
+-fstack-protector-strong
+-D_FORTIFY_SOURCE=2
+-Wl,-z,relro,-z,now,-z,noexecstack
 END
 
 # -Wno-unused-command-line-argument: makefiles pass linker options to compilations, and configure scripts take the
