@@ -33,12 +33,17 @@ class Value:
 
 @dataclass(frozen=True)
 class Arguments:
-    """What the user said. ``show`` is "help" or "version" when that was asked for instead."""
+    """What the user said: ``words`` follow the command. ``show`` is "help" or "version" when that was asked for."""
 
     command: Command
-    argument: str
+    words: tuple[str, ...]
     values: Mapping[str, Value]
     show: str = ""
+
+    @property
+    def argument(self) -> str:
+        """The first word, "" when there is none."""
+        return self.words[0] if self.words else ""
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name].value
@@ -52,19 +57,25 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Arguments:
     words, given, show = _split(arguments)
     command = _find_command(words)
     if show:
-        return Arguments(command, "", {}, show)
-    if len(words) < (2 if command.argument else 0):
-        raise UsageError(f"{command.name} needs a {command.argument}")
-    surplus = words[2 if command.argument else 1 :]
-    if surplus:
-        raise UsageError(f"{command.name} takes no further words", found=" ".join(surplus))
+        return Arguments(command, (), {}, show)
+    _count_words(command, words[1:])
     for flag in given:
         if flag not in command.flags:
             raise UsageError(f"{flag} has no meaning for {command.name or 'a build'}",
                              advice=f"{command.name} --help tells its flags".strip())  # fmt: skip
     values = {option.name: _value(option, given, environ) for option in OPTIONS if option.flag in command.flags}
     _refuse_contradictions(values)
-    return Arguments(command, words[1] if command.argument else "", values)
+    return Arguments(command, tuple(words[1:]), values)
+
+
+def _count_words(command: Command, words: Sequence[str]) -> None:
+    """Refuse too few and too many words."""
+    metavars = command.argument.removesuffix("…").split()
+    if len(words) < len(metavars):
+        found = " ".join(words) if words else None
+        raise UsageError(f"{command.name} needs a {' and a '.join(metavars)}", found=found)
+    if len(words) > len(metavars) and not command.argument.endswith("…"):
+        raise UsageError(f"{command.name} takes no further words", found=" ".join(words[len(metavars) :]))
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], dict[str, list[str]], str]:

@@ -86,7 +86,9 @@ _SOURCES = ("--source-dir", "--mirror", "--offline", "--locked")
 
 @dataclass(frozen=True)
 class Command:
-    """One command; ``argument`` is the metavar of the one word that it takes. The name of the build itself is ""."""
+    """One command; ``argument`` holds a metavar for each word that it takes; ``…`` after the last one means more of
+    it. The name of the build itself is "".
+    """
 
     name: str
     summary: str
