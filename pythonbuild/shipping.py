@@ -19,7 +19,7 @@ from pythonbuild.distribution.assemble import Component
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Step
 
 _ASSEMBLE_CODE = ("distribution/*.py", "cpython/readback.py", "cpython/modules.py", "shipping.py", "config/*.py")
-_VALIDATE_CODE = ("validation/*.py", "distribution/*.py", "cpython/readback.py", "shipping.py")
+_VALIDATE_CODE = ("validation/**/*.py", "distribution/*.py", "cpython/readback.py", "shipping.py")
 _ARCHIVE_CODE = ("distribution/archive.py", "shipping.py")
 
 
@@ -122,7 +122,7 @@ def validate_step(shipment: Shipment, assemble: Step) -> Step:
     modules = shipment.project.unix / "extension-modules.yml"
 
     def run(context: CallContext) -> None:
-        from pythonbuild.validation.room import Room
+        from pythonbuild.validation.room import SYSTEM, Room
         from pythonbuild.validation.validate import validate
 
         room_work = context.work / "room"
@@ -132,7 +132,7 @@ def validate_step(shipment: Shipment, assemble: Step) -> Step:
             shipment.target,
             sysroot=context.tree("sysroot") / "tools" / "sysroot",
             expected=_linkages(modules, shipment),
-            room=Room(context.environment, context.tree("root"), context.digest("root"), room_work),
+            rooms={SYSTEM: Room(context.environment, context.tree("root"), context.digest("root"), room_work)},
             note=context.log,
         )
         report.raise_if_failed(shipment.cpython)

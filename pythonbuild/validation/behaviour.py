@@ -1,40 +1,47 @@
-"""Checks that run the built Python, as a user's program would run it: a moved tree, another root filesystem."""
+"""Checks that run the built Python, as a user's program would run it: a moved tree, another root filesystem.
+
+There is one check for each room, and all of them run the same suite: it imports every extension module, which must be
+builtin or shared as PYTHON.json says, and then lets every library and the tools around the interpreter do one real
+thing each. What a room cannot show is skipped by the suite with the reason, and the report shows it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pythonbuild.validation.checks import Subject, check
-from pythonbuild.validation.room import TREE
-from pythonbuild.validation.suite import SuiteRun
+from pythonbuild.validation.checks import Remark, Subject, check
+from pythonbuild.validation.room import GLIBC_FLOOR, OLDEST_CPU, SYSTEM, TREE
 
-#: A test's name begins with its kind.
-_IMPORT, _WORK = "import ", "work "
+#: The check of a room is called by the room's name after this.
+PREFIX = "behaviour-"
 
 
-@check("behaviour-runs", "the built Python starts from a moved tree and runs the suite to its end")
-def runs(subject: Subject) -> Iterator[str]:
-    run = subject.suite_run
+@check(PREFIX + SYSTEM, "the built Python runs from a moved tree on an ordinary system; every library does its work")
+def system(subject: Subject) -> Iterator[str]:
+    yield from _findings(subject, SYSTEM)
+
+
+@check(PREFIX + GLIBC_FLOOR, "so it does on a system with the oldest C library that the target allows")
+def glibc_floor(subject: Subject) -> Iterator[str]:
+    yield from _findings(subject, GLIBC_FLOOR)
+
+
+@check(PREFIX + OLDEST_CPU, "so it does on the oldest processor that the target allows, emulated")
+def oldest_cpu(subject: Subject) -> Iterator[str]:
+    yield from _findings(subject, OLDEST_CPU)
+
+
+def _findings(subject: Subject, room: str) -> Iterator[str]:
+    run = subject.suite_run(room)
     if run.ending:
         yield f"{TREE}/{subject.document.python_exe}: {run.ending}"
+    for test, detail in run.failures.items():
+        yield f"{test}: {detail}"
+    if not run.ending and not any(test.startswith("work ") for test in run.ran):
+        yield "the suite ran no test"
+    yield Remark(f"{len(run.ran) - len(run.skipped)} tests ran")
+    for test, reason in run.skipped.items():
+        yield Remark(f"{test} skipped: {reason}")
 
 
-@check("behaviour-imports", "every extension module imports, builtin or shared as PYTHON.json says")
-def imports(subject: Subject) -> Iterator[str]:
-    yield from _failures(subject.suite_run, _IMPORT)
-
-
-@check("behaviour-works", "every dependency and the tools around the interpreter do one real thing each")
-def works(subject: Subject) -> Iterator[str]:
-    yield from _failures(subject.suite_run, _WORK)
-
-
-def _failures(run: SuiteRun, kind: str) -> Iterator[str]:
-    if not any(name.startswith(kind) for name in run.ran):
-        yield "no such test was run"
-    for name, detail in run.failures.items():
-        if name.startswith(kind):
-            yield f"{name.removeprefix(kind)}: {detail}"
-
-
-CHECKS = (runs, imports, works)
+CHECKS = (system, glibc_floor, oldest_cpu)

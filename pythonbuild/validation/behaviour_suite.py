@@ -1,8 +1,9 @@
-"""Run by the built Python, never by this project's own: imports every extension module and runs behaviour_tests.py.
+"""Run by the built Python, never by this project's own: imports every extension module and runs behaviour_tests.
 
-    python behaviour_suite.py modules.json
+    python behaviour_suite.py suite.json
 
-It needs CPython 3.11 or newer and a writable working directory, and prints what suite.py reads.
+The JSON object has ``modules`` (name → linkage) and ``place``, what the tests are to know of the room they run in.
+The program needs CPython 3.11 or newer and a writable working directory, and prints what suite.py reads.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parent))
 tests = importlib.import_module("behaviour_tests")
 
-#: Seconds after which the whole suite has hung.
-TIMEOUT = 300
+#: Seconds after which the whole suite has hung, on an ordinary processor.
+TIMEOUT = 120
 
 
 def say(**message: object) -> None:
@@ -35,7 +36,7 @@ def run_test(name: str, function: Callable[[], None]) -> None:
     try:
         function()
     except tests.Skip as reason:
-        say(end=name, ok=True, detail=f"skipped: {reason}")
+        say(end=name, ok=True, skipped=str(reason))
         return
     except BaseException as error:  # noqa: BLE001 - whatever it is, the next test is to be run
         detail = f"{type(error).__name__}: {error}".replace("\n", " ")[:500]
@@ -59,14 +60,17 @@ def builtin_names_are_exact(modules: dict[str, str]) -> None:
 
 
 def main() -> None:
-    faulthandler.dump_traceback_later(TIMEOUT, exit=True)
-    modules = json.loads(Path(sys.argv[1]).read_text())
+    given = json.loads(Path(sys.argv[1]).read_text())
+    modules = given["modules"]
+    tests.PLACE.emulator = tuple(given["place"]["emulator"])
+    tests.PLACE.patience = given["place"]["patience"]
+    faulthandler.dump_traceback_later(TIMEOUT * tests.PLACE.patience, exit=True)
     run_test("import nothing more than is listed", partial(builtin_names_are_exact, modules))
     for name, linkage in sorted(modules.items()):
         run_test(f"import {name}", partial(import_module, name, linkage))
-    for title, needed, function in tests.TESTS:
-        if all(name in modules for name in needed):
-            run_test(f"work {title}", function)
+    for test in tests.TESTS:
+        if all(name in modules for name in test.modules):
+            run_test(f"work {test.title}", test.run)
     say(done=True)
 
 

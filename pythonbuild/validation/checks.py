@@ -2,14 +2,17 @@
 
 A check is a function from a :class:`Subject` to findings, each finding one line that names the file or the key; no
 findings means that it passed. The decorator :func:`check` gives it an id (stable: users skip checks by it) and a reason
-of one line; ``validate.py`` has the table of all of them. A check that has nothing to look at raises
-:class:`NotApplicable` with the reason, which is reported and is no failure.
+of one line; its docstring is the explanation that docs/checks.rst shows: what exactly is looked at, what to do about a
+finding. ``validate.py`` has the table of all of them. A check that has nothing to look at raises :class:`NotApplicable`
+with the reason, which is reported and is no failure: so archives of other builders are checked as far as it makes sense.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -21,6 +24,7 @@ from pythonbuild.distribution.objectfile import (
     Elf,
     ObjectFileError,
     ObjectSymbols,
+    Segment,
     is_bitcode,
     is_elf,
     library_symbols,
@@ -28,6 +32,8 @@ from pythonbuild.distribution.objectfile import (
 )
 from pythonbuild.distribution.python_json import PythonJson
 from pythonbuild.errors import DistributionError
+from pythonbuild.validation.description import Description
+from pythonbuild.validation.members import Members
 from pythonbuild.validation.room import Room
 from pythonbuild.validation.suite import SuiteRun, run_suite
 
@@ -37,9 +43,22 @@ _MOST_FINDINGS = 20
 Findings = Iterable[str]
 Outcome = Literal["passed", "failed", "not applicable"]
 
+#: Machine numbers of ELF headers by the target's architecture.
+MACHINES = {"x86_64": 62, "i686": 3, "aarch64": 183, "armv7": 40, "ppc64le": 21, "s390x": 22, "riscv64": 243}
+#: How the programs of other systems begin.
+_OTHER_PROGRAMS = {
+    b"MZ": "Windows", b"\xcf\xfa\xed\xfe": "macOS", b"\xce\xfa\xed\xfe": "macOS", b"\xca\xfe\xba\xbe": "macOS",
+}  # fmt: skip
+
 
 class NotApplicable(Exception):  # noqa: N818 - not an error
     """There is nothing that the check could look at; the text says why."""
+
+
+class Remark(str):
+    """What a check yields besides findings: worth a line in the report, and no failure."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -48,12 +67,13 @@ class Check:
 
     id: str
     reason: str
+    explanation: str
     run: Callable[[Subject], Findings]
 
 
 def check(id: str, reason: str) -> Callable[[Callable[[Subject], Findings]], Check]:  # noqa: A002 - the word for it
     """Make a function a check."""
-    return lambda function: Check(id, reason, function)
+    return lambda function: Check(id, reason, inspect.getdoc(function) or "", function)
 
 
 @dataclass(frozen=True)
@@ -64,6 +84,7 @@ class Result:
     reason: str
     outcome: Outcome
     findings: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -74,44 +95,84 @@ class Result:
         first = f"{self.outcome:14} {self.id}: {self.reason}"
         shown = [f"    {finding}" for finding in self.findings[:_MOST_FINDINGS]]
         more = len(self.findings) - len(shown)
-        return [first, *shown, *([f"    and {more} more"] if more > 0 else [])]
+        remarks = [f"    ({remark})" for remark in self.remarks]
+        return [first, *shown, *([f"    and {more} more"] if more > 0 else []), *remarks]
 
 
 def run_check(item: Check, subject: Subject) -> Result:
     """Run one check. What cannot be read is a finding; anything else that is raised is a bug."""
+    remarks: tuple[str, ...] = ()
     try:
-        findings = tuple(dict.fromkeys(item.run(subject)))
+        said = tuple(dict.fromkeys(item.run(subject)))
+        findings = tuple(line for line in said if not isinstance(line, Remark))
+        remarks = tuple(str(line) for line in said if isinstance(line, Remark))
     except NotApplicable as reason:
         return Result(item.id, item.reason, "not applicable", (str(reason),))
     except (DistributionError, OSError) as error:
         findings = (str(error),)
-    return Result(item.id, item.reason, "failed" if findings else "passed", findings)
+    return Result(item.id, item.reason, "failed" if findings else "passed", findings, remarks)
 
 
 @dataclass(frozen=True)
 class SharedObject:
-    """An installed ELF file: its path relative to ``python/``, and what it tells the loader (None: static)."""
+    """An installed ELF file: its path relative to ``python/``, and what it tells the loader (None: static).
+
+    ``interpreter`` is the loader that a program asks for, "" for libraries.
+    """
 
     path: str
     machine: int
+    bits: int
     dynamic: Dynamic | None
+    segments: tuple[Segment, ...]
+    interpreter: str
 
 
 @dataclass(frozen=True)
 class Subject:
     """A distribution's tree and everything that is known of it. Files are read once, when a check first asks.
 
-    ``top`` is the directory ``python``. ``sysroot`` holds the target's C library as the build saw it (None: symbols
+    ``top`` is the directory ``python``, ``members`` is what the archive holds. ``sysroot`` holds the target's C library as the build saw it (None: symbols
     of the system cannot be checked); ``expected`` maps the extension modules that must be there, and no others, to
-    ``builtin`` or ``shared``; ``room`` is where the built Python can be run (None: it is not).
+    ``builtin`` or ``shared``; ``rooms`` are where the built Python can be run, or texts that say why it cannot.
     """
 
     top: Path
-    document: PythonJson
+    members: Members
+    description: Description
     target: Target
     sysroot: Path | None = None
     expected: Mapping[str, str] | None = None
-    room: Room | None = None
+    rooms: Mapping[str, Room | str] = field(default_factory=dict)
+
+    @property
+    def document(self) -> PythonJson:
+        """PYTHON.json of format 0. Raises NotApplicable where there is none."""
+        if self.description.document is None:
+            raise NotApplicable(self.description.absent)
+        return self.description.document
+
+    @property
+    def install(self) -> Path:
+        """The installation: archives without a description hold nothing else."""
+        install = self.top / "install"
+        return install if install.is_dir() else self.top
+
+    def require_ours(self, rule: str) -> None:
+        """Raise NotApplicable for archives of other builders; ``rule`` says what is this project's own."""
+        if not self.description.is_ours:
+            raise NotApplicable(f"{rule}; {self.description.absent}")
+
+    def require_target(self) -> None:
+        """Raise NotApplicable for archives of other builders that were made for something else than the target."""
+        if self.description.is_ours:
+            return
+        triple = self.description.plain.get("target_triple")
+        if triple and triple != self.target.triple:
+            raise NotApplicable(f"the archive is for {triple}, not for {self.target.triple}")
+        machines = {file.machine for file in self.shared_objects}
+        if len(machines) == 1 and MACHINES.get(self.target.arch) not in machines:
+            raise NotApplicable(f"the archive is for ELF machine {machines.pop()}, not for {self.target.arch}")
 
     @cached_property
     def build(self) -> BuildFacts:
@@ -121,22 +182,35 @@ class Subject:
         return read_build(self.top / "build")
 
     @cached_property
-    def suite_run(self) -> SuiteRun:
-        """What the built Python answered to the behaviour suite, run once for all checks that look at it."""
-        if self.room is None:
-            raise NotApplicable("there is no environment to run the built Python in")
-        return run_suite(self.room, self.top, self.document)
+    def _suite_runs(self) -> dict[str, Future[SuiteRun]]:
+        """The behaviour suite in all rooms at once: the emulated one takes longer than all others together."""
+        rooms = {name: room for name, room in self.rooms.items() if isinstance(room, Room)}
+        with ThreadPoolExecutor(max(1, len(rooms))) as pool:
+            return {name: pool.submit(run_suite, room, self.top, self.document) for name, room in rooms.items()}
+
+    def suite_run(self, name: str) -> SuiteRun:
+        """Return what the built Python answered to the behaviour suite in a room. Raises NotApplicable."""
+        if name not in self._suite_runs:
+            why = self.rooms.get(name)
+            raise NotApplicable(why if isinstance(why, str) else "there is no such room to run the built Python in")
+        return self._suite_runs[name].result()
 
     @cached_property
     def shared_objects(self) -> tuple[SharedObject, ...]:
-        """Every ELF file of the installation that is no plain object: programs and shared libraries."""
-        found = []
-        for path in sorted((self.top / "install").rglob("*")):
-            if path.is_symlink() or not path.is_file() or path.suffix in (".a", ".o") or not is_elf(path):
+        """Every ELF file of the installation that is no plain object: programs and shared libraries.
+
+        Raises NotApplicable where the programs are another system's.
+        """
+        found, others = [], set()
+        for path in sorted(self.install.rglob("*")):
+            if path.is_symlink() or not path.is_file() or path.suffix in (".a", ".o"):
                 continue
-            name = path.relative_to(self.top).as_posix()
-            elf = Elf(path.read_bytes(), name)
-            found.append(SharedObject(name, elf.machine, elf.dynamic()))
+            if is_elf(path):
+                found.append(_shared_object(path, path.relative_to(self.top).as_posix()))
+            elif path.suffix in ("", ".exe", ".dll", ".pyd", ".dylib", ".so") and (system := _other_system(path)):
+                others.add(system)
+        if others and not found:
+            raise NotApplicable(f"the programs are for {' and '.join(sorted(others))}: no ELF files")
         return tuple(found)
 
     @cached_property
@@ -174,3 +248,14 @@ class Subject:
         links = [*info.core.links, *(link for entry in info.extensions.values() for link in entry.links)]
         paths = {link.path_static for link in links if link.path_static}
         return sorted(path for path in paths if path.startswith("build/lib/") and path != info.core.static_lib)
+
+
+def _shared_object(path: Path, name: str) -> SharedObject:
+    elf = Elf(path.read_bytes(), name)
+    return SharedObject(name, elf.machine, elf.bits, elf.dynamic(), elf.segments(), elf.interpreter())
+
+
+def _other_system(path: Path) -> str:
+    with path.open("rb") as file:
+        beginning = file.read(4)
+    return next((system for magic, system in _OTHER_PROGRAMS.items() if beginning.startswith(magic)), "")

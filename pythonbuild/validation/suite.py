@@ -1,7 +1,8 @@
 """Runs behaviour_suite.py by the built Python and reads its answer.
 
 The suite prints a JSON object per line: ``{"begin": NAME}`` before each test, ``{"end": NAME, "ok": …, "detail": …}``
-after it, ``{"done": true}`` last. So a test that takes the interpreter down with it is named, too.
+after it (or ``"skipped": REASON``), ``{"done": true}`` last. So a test that takes the interpreter down with it is
+named, too.
 """
 
 from __future__ import annotations
@@ -9,28 +10,31 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pythonbuild.distribution.python_json import PythonJson
 from pythonbuild.validation.room import SCRIPTS, Room
 
-#: The program and the tests that it imports.
-_FILES = ("behaviour_suite.py", "behaviour_tests.py")
+#: The program, and the package of tests that it imports.
+_PROGRAM, _TESTS = "behaviour_suite.py", "behaviour_tests"
 
 
 @dataclass(frozen=True)
 class SuiteRun:
-    """What the suite said: findings by test, how it ended, and what it wrote besides."""
+    """What the suite said: findings and reasons for skipping by test, what ran, and how it ended ("": well)."""
 
     failures: dict[str, str]
     ran: tuple[str, ...]
     ending: str
+    skipped: dict[str, str] = field(default_factory=dict)
 
 
 def parse_output(lines: list[str], status: int) -> SuiteRun:
     """Read the suite's output."""
-    failures, ran, other = {}, [], []
+    failures: dict[str, str] = {}
+    skipped: dict[str, str] = {}
+    ran, other = [], []
     current, done = "", False
     for line in lines:
         try:
@@ -44,7 +48,9 @@ def parse_output(lines: list[str], status: int) -> SuiteRun:
         elif "end" in message:
             current = ""
             ran.append(message["end"])
-            if not message["ok"]:
+            if "skipped" in message:
+                skipped[message["end"]] = message["skipped"]
+            elif not message["ok"]:
                 failures[message["end"]] = message["detail"]
         elif "done" in message:
             done = True
@@ -54,20 +60,22 @@ def parse_output(lines: list[str], status: int) -> SuiteRun:
         ran.append(current)
     elif ending and other:
         ending += f": {' | '.join(other[-3:])}"
-    return SuiteRun(failures, tuple(ran), ending)
+    return SuiteRun(failures, tuple(ran), ending, skipped)
 
 
 def run_suite(room: Room, top: Path, document: PythonJson) -> SuiteRun:
     """Run the suite by the Python of the tree ``top``."""
     lines: list[str] = []
     modules = {name: entry.linkage for name, entry in document.build_info.extensions.items()}
+    place = {"emulator": room.emulator, "patience": room.patience}
     with tempfile.TemporaryDirectory(prefix="suite-") as directory:
         scripts = Path(directory)
         scripts.chmod(0o755)
-        for name in _FILES:
-            shutil.copyfile(Path(__file__).with_name(name), scripts / name)
-        (scripts / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
-        arguments = (document.python_exe, "-I", "-X", "faulthandler", f"{SCRIPTS}/{_FILES[0]}",
-                     f"{SCRIPTS}/modules.json")  # fmt: skip
+        shutil.copyfile(Path(__file__).with_name(_PROGRAM), scripts / _PROGRAM)
+        shutil.copytree(
+            Path(__file__).with_name(_TESTS), scripts / _TESTS, ignore=shutil.ignore_patterns("__pycache__")
+        )
+        (scripts / "suite.json").write_text(json.dumps({"modules": modules, "place": place}), encoding="utf-8")
+        arguments = (document.python_exe, "-I", "-X", "faulthandler", f"{SCRIPTS}/{_PROGRAM}", f"{SCRIPTS}/suite.json")
         status = room.run(top, arguments, scripts, lines.append)
     return parse_output(lines, status)

@@ -2,7 +2,7 @@
 
 ::
 
-    report = validate(tree, target, sysroot=…, expected=…, room=…)
+    report = validate(tree, target, sysroot=…, expected=…, rooms=…)
     report.raise_if_failed("cpython-3.13.15")
 
 ``tree`` is a directory that holds ``python/``, or an archive, which is unpacked first.
@@ -61,7 +61,7 @@ def validate(
     *,
     sysroot: Path | None = None,
     expected: Mapping[str, str] | None = None,
-    room: Room | None = None,
+    rooms: Mapping[str, Room | str] | None = None,
     skip: Collection[str] = (),
     note: Callable[[str], None] = lambda _: None,
 ) -> Report:
@@ -69,15 +69,16 @@ def validate(
 
     Raises UsageError for an id in ``skip`` that no check has, ArchiveError for an archive that cannot be read.
     """
+    rooms = {name: room for name, room in (rooms or {}).items() if behaviour.PREFIX + name not in skip}
     unknown = set(skip) - {item.id for item in CHECKS} - {_FORMAT[0]}
     if unknown:
         raise UsageError("--skip: unknown check", found=", ".join(sorted(unknown)),
                          expected=f"one of {', '.join(item.id for item in CHECKS)}")  # fmt: skip
     if tree.is_dir():
-        return _validate_tree(tree, target, sysroot, expected, room, skip, note)
+        return _validate_tree(tree, target, sysroot, expected, rooms, skip, note)
     with tempfile.TemporaryDirectory(prefix="validate-") as directory:
         unpack(tree, Path(directory))
-        return _validate_tree(Path(directory), target, sysroot, expected, room, skip, note)
+        return _validate_tree(Path(directory), target, sysroot, expected, rooms, skip, note)
 
 
 def _validate_tree(
@@ -85,7 +86,7 @@ def _validate_tree(
     target: Target,
     sysroot: Path | None,
     expected: Mapping[str, str] | None,
-    room: Room | None,
+    rooms: Mapping[str, Room | str],
     skip: Collection[str],
     note: Callable[[str], None],
 ) -> Report:
@@ -102,7 +103,7 @@ def _validate_tree(
         add(Result(*_FORMAT, "failed", (str(error),)))
         return Report(tuple(results))
     add(Result(*_FORMAT, "passed"))
-    subject = Subject(tree / TOP, document, target, sysroot, expected, room)
+    subject = Subject(tree / TOP, document, target, sysroot, expected, rooms)
     for item in CHECKS:
         if item.id not in skip:
             add(run_check(item, subject))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pythonbuild.environments.base import Command
-from pythonbuild.validation.room import Room
+from pythonbuild.validation.room import GLIBC_FLOOR, OLDEST_CPU, SYSTEM, Room
 
 _RIGHT = [
     json.dumps({"begin": "import _ssl"}),
@@ -47,5 +47,10 @@ class FakeEnvironment:
     def close(self) -> None: ...
 
 
-def make_room(directory: Path) -> Room:
-    return Room(FakeEnvironment(), directory / "root", "0" * 64, directory)
+def make_room(directory: Path, emulator: tuple[str, ...] = ()) -> Room:
+    return Room(FakeEnvironment(), directory / "root", "0" * 64, directory, emulator)
+
+
+def make_rooms(directory: Path) -> dict[str, Room]:
+    return {name: make_room(directory, ("qemu",) if name == OLDEST_CPU else ())
+            for name in (SYSTEM, GLIBC_FLOOR, OLDEST_CPU)}  # fmt: skip

@@ -14,7 +14,7 @@ from pythonbuild.errors import UsageError, ValidationError
 from pythonbuild.validation.validate import CHECKS, Report, validate
 from tests.unit.distribution.elfmaker import ET_EXEC, make_library, make_object, make_shared
 from tests.unit.distribution.trees import MODULES, TARGET, make_distribution, make_sysroot, write
-from tests.unit.validation.rooms import FakeEnvironment, make_room
+from tests.unit.validation.rooms import FakeEnvironment, make_rooms
 
 EXPECTED = {
     **{name: str(module["linkage"]) for name, module in MODULES.items()}, "marshal": "builtin", "builtins": "builtin",
@@ -28,7 +28,7 @@ class Bench:
         self.out, _ = make_distribution(directory)
         self.top = self.out / "python"
         self.sysroot = make_sysroot(directory / "sysroot")
-        self.room = make_room(directory)
+        self.rooms = make_rooms(directory)
 
     def write(self, path: str, content: bytes | str) -> None:
         (self.top / path).unlink(missing_ok=True)  # it is a hard link into the trees
@@ -40,7 +40,7 @@ class Bench:
         self.write("PYTHON.json", json.dumps(plain))
 
     def run(self, **options: Any) -> Report:
-        defaults: dict[str, Any] = {"sysroot": self.sysroot, "expected": EXPECTED, "room": self.room}
+        defaults: dict[str, Any] = {"sysroot": self.sysroot, "expected": EXPECTED, "rooms": self.rooms}
         return validate(self.out, TARGET, **{**defaults, **options})
 
 
@@ -72,10 +72,11 @@ def remove(path: str) -> Callable[[Bench], None]:
     return lambda bench: (bench.top / path).unlink()
 
 
-def suite(**changes: Any) -> Callable[[Bench], None]:
+def suite(room: str, **changes: Any) -> Callable[[Bench], None]:
     def change(bench: Bench) -> None:
-        assert isinstance(bench.room.environment, FakeEnvironment)
-        vars(bench.room.environment).update(changes)
+        environment = bench.rooms[room].environment
+        assert isinstance(environment, FakeEnvironment)
+        vars(environment).update(changes)
 
     return change
 
@@ -84,6 +85,7 @@ def program(**options: Any) -> bytes:
     return make_shared("", options.pop("needed", ["libc.so.6"]), options.pop("exports", []), kind=ET_EXEC, **options)
 
 
+DONE = '{"done": true}'
 LIBC = {"name": "c", "path_static": None, "path_dynamic": None, "framework": False, "system": True}
 
 #: (what is spoilt, the check that must see it, words of its finding)
@@ -176,17 +178,21 @@ CASES: dict[str, tuple[Callable[[Bench], object], str, str]] = {
     "a dependency exported by libpython": (
         put("install/lib/libpython3.13.so.1.0", make_shared("libpython3.13.so.1.0", [], ["BN_new"])),
         "elf-exports", "libpython3.13.so.1.0: exports BN_new of build/lib/libcrypto.a"),
-    "a Python that does not start": (suite(status=127, lines=["not found"]), "behaviour-runs", "status 127: not found"),
-    "a Python that crashes": (suite(status=139, lines=['{"begin": "import _ssl"}', "Segmentation fault"]),
-                              "behaviour-imports", "_ssl: the interpreter ended in it with status 139: Segm"),
-    "a suite cut short": (suite(lines=['{"begin": "import x"}', '{"end": "import x", "ok": true, "detail": ""}']),
-                          "behaviour-runs", "ended with status 0"),
+    "a Python that does not start": (suite("system", status=127, lines=["not found"]), "behaviour-system",
+                                     "install/bin/python3.13: the suite ended with status 127: not found"),
+    "a Python that crashes": (
+        suite("oldest-cpu", status=132, lines=['{"begin": "import _ssl"}', "Illegal instruction"]),
+        "behaviour-oldest-cpu", "import _ssl: the interpreter ended in it with status 132: Illegal instruction"),
+    "a suite cut short": (
+        suite("system", lines=['{"begin": "import x"}', '{"end": "import x", "ok": true, "detail": ""}']),
+        "behaviour-system", "ended with status 0"),
+    "a suite without tests": (suite("system", lines=['{"done": true}']), "behaviour-system", "the suite ran no test"),
     "a module that does not import": (
-        suite(lines=['{"end": "import _ssl", "ok": false, "detail": "ImportError: x"}', '{"done": true}']),
-        "behaviour-imports", "_ssl: ImportError: x"),
+        suite("glibc-floor", lines=['{"end": "import _ssl", "ok": false, "detail": "ImportError: x"}', DONE]),
+        "behaviour-glibc-floor", "import _ssl: ImportError: x"),
     "a dependency that does not work": (
-        suite(lines=['{"end": "work zlib", "ok": false, "detail": "AssertionError: x"}', '{"done": true}']),
-        "behaviour-works", "zlib: AssertionError: x"),
+        suite("glibc-floor", lines=['{"end": "work zlib", "ok": false, "detail": "AssertionError: x"}', DONE]),
+        "behaviour-glibc-floor", "work zlib: AssertionError: x"),
 }  # fmt: skip
 
 
@@ -217,7 +223,7 @@ def test_expected_extensions(bench: Bench) -> None:
 def test_what_does_not_apply_says_why(bench: Bench) -> None:
     bench.write("build/Modules/_ssl.o", b"BC\xc0\xde" + b"\0" * 40)
     (bench.top / "build/cpython-build.json").unlink()
-    report = bench.run(sysroot=None, room=None)
+    report = bench.run(sysroot=None, rooms={"system": "no environment here"})
     outcomes = {result.id: result for result in report.results}
     assert report.ok, report.lines()
     for identifier, words in {
@@ -225,7 +231,8 @@ def test_what_does_not_apply_says_why(bench: Bench) -> None:
         "metadata-symbols": "C library is not at hand",
         "metadata-init-functions": "is LLVM bitcode",
         "elf-exports": "is LLVM bitcode",
-        "behaviour-works": "no environment",
+        "behaviour-system": "no environment here",
+        "behaviour-oldest-cpu": "no such room",
     }.items():
         assert outcomes[identifier].outcome == "not applicable"
         assert words in outcomes[identifier].findings[0]
@@ -241,6 +248,22 @@ def test_skip(bench: Bench) -> None:
     assert bench.run(skip=["metadata-paths", "metadata-licences"]).ok
     with pytest.raises(UsageError, match="--skip: unknown check: found elf-x, expected one of metadata-paths"):
         bench.run(skip=["elf-x"])
+
+
+def test_a_skipped_room_is_not_entered(bench: Bench) -> None:
+    bench.run(skip=["behaviour-system"])
+    entered = {name: len(room.environment.commands) for name, room in bench.rooms.items()
+               if isinstance(room.environment, FakeEnvironment)}  # fmt: skip
+    assert entered == {"system": 0, "glibc-floor": 1, "oldest-cpu": 1}
+
+
+def test_what_the_suite_skipped_is_shown_and_no_failure(bench: Bench) -> None:
+    suite("system", lines=['{"end": "work zlib", "ok": true}', DONE,
+                           '{"end": "work Tk", "ok": true, "skipped": "no DISPLAY"}'])(bench)  # fmt: skip
+    report = bench.run()
+    assert report.ok
+    assert "    (work Tk skipped: no DISPLAY)" in report.lines()
+    assert "    (1 tests ran)" in report.lines()
 
 
 def test_many_findings_are_counted(bench: Bench) -> None:

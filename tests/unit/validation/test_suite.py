@@ -19,8 +19,9 @@ SUITE = Path(validation.__file__).with_name("behaviour_suite.py")
 
 
 def run_here(directory: Path, modules: dict[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    (directory / "modules.json").write_text(json.dumps(modules))
-    run = subprocess.run([sys.executable, "-I", SUITE, "modules.json"], cwd=directory, capture_output=True, text=True,
+    place = {"emulator": [], "patience": 1}
+    (directory / "suite.json").write_text(json.dumps({"modules": modules, "place": place}))
+    run = subprocess.run([sys.executable, "-I", SUITE, "suite.json"], cwd=directory, capture_output=True, text=True,
                          timeout=120)  # fmt: skip
     parsed = parse_output(run.stdout.splitlines(), run.returncode)
     assert parsed.ending == "", run.stderr
@@ -71,7 +72,17 @@ def test_how_it_is_run(tmp_path: Path) -> None:
     assert {mount.target: mount.writable for mount in command.mounts} == {
         "/sources": False, "/recipe": False, "/build": True,
     }  # fmt: skip
-    assert room.environment.scripts == [{"behaviour_suite.py", "behaviour_tests.py", "modules.json"}]
+    assert room.environment.scripts == [{"behaviour_suite.py", "behaviour_tests", "suite.json"}]
+
+
+def test_an_emulated_room_gives_the_interpreter_to_the_emulator(tmp_path: Path) -> None:
+    out, document = make_distribution(tmp_path)
+    room = make_room(tmp_path, ("/usr/bin/qemu", "-cpu", "old"))
+    run_suite(room, out / "python", document)
+    assert isinstance(room.environment, FakeEnvironment)
+    argv = room.environment.commands[0].argv
+    assert argv[:4] == ("/usr/bin/qemu", "-cpu", "old", "/sources/install/bin/python3.13")
+    assert room.patience > 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,77 @@
+"""The table of tests, and what they share. In the room this package is alone with the standard library."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+TESTS: list[Test] = []
+#: Seconds that a program which a test starts may take, on an ordinary processor.
+PROGRAM_TIMEOUT = 60
+
+
+class Skip(Exception):  # noqa: N818
+    """The machine or the room lacks what the test needs; no failure of the build, and shown in the report."""
+
+
+@dataclass(frozen=True)
+class Test:
+    """One row: ``modules`` are the extension modules without which there is nothing to test."""
+
+    title: str
+    modules: tuple[str, ...]
+    run: Callable[[], None]
+
+
+@dataclass
+class Place:
+    """What the suite was told of the room that it runs in.
+
+    ``emulator`` is the command that the interpreter itself runs under, () for the machine's own processor; programs
+    that a test starts must be given to it, too, or they would run on the machine's. ``patience`` is how many times
+    longer than usual everything may take.
+    """
+
+    emulator: tuple[str, ...] = ()
+    patience: float = 1.0
+
+
+#: Set once by behaviour_suite.py.
+PLACE = Place()
+
+
+def works(title: str, *modules: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Add a test to the table; it is run where the build has all of the modules."""
+
+    def register(function: Callable[[], None]) -> Callable[[], None]:
+        TESTS.append(Test(title, modules, function))
+        return function
+
+    return register
+
+
+def timeout() -> float:
+    return PROGRAM_TIMEOUT * PLACE.patience
+
+
+def argv(*arguments: str | os.PathLike[str], program: str | os.PathLike[str] = sys.executable) -> list[str]:
+    """Return the command line that runs a built program as this room runs them: the interpreter, if not told."""
+    return [*PLACE.emulator, os.fspath(program), *(os.fspath(argument) for argument in arguments)]
+
+
+def run(command: Sequence[str], **options: object) -> str:
+    """Run a command line; returns what it printed, fails with the end of it."""
+    settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **options}
+    ended = subprocess.run(command, text=True, check=False, timeout=timeout(), **settings)  # type: ignore[call-overload]
+    if ended.returncode:
+        words = " ".join(command[len(PLACE.emulator) :])
+        raise AssertionError(f"{words[:60]}: status {ended.returncode}: {(ended.stderr or ended.stdout or '')[-300:]}")
+    return str(ended.stdout or "")
+
+
+def python(*arguments: str, env: dict[str, str] | None = None) -> str:
+    """Run the interpreter under test; returns what it printed."""
+    return run(argv(*arguments), env=env)
