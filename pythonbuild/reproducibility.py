@@ -1,0 +1,277 @@
+"""Bit for bit: builds what was asked for twice, under conditions that differ in everything that must not matter.
+
+Or once, to compare with an archive that somebody else has built. docs/reproducibility.rst tells what that proves.
+
+What cannot be varied here is not: the verification's remarks say so. The clock is one of those things: wall-clock time
+has no namespace, and a library put before the C library would be a change of the environment that is to be tested. So
+the second build runs later, in a time zone in which it is always another day, on files of another time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pythonbuild.config.request import Request
+from pythonbuild.distribution.archive import read_metadata
+from pythonbuild.distribution.compare import Comparison, compare
+from pythonbuild.distribution.diffoscope import look_deeper
+from pythonbuild.distribution.python_json import read_python_json
+from pythonbuild.elsewhere import (
+    Built,
+    Conditions,
+    ElsewhereError,
+    build_elsewhere,
+    can_build,
+    files_of,
+    furnish,
+    give,
+    myself,
+    nobodies,
+    remove,
+)
+from pythonbuild.engine.events import EventSink, Note
+
+#: 2001-02-03 04:05:06 UTC: no file of the project is that old.
+_LONG_AGO = 981173106
+#: What a careless recipe would take from its caller.
+_STRAY = {"CC": "false", "CFLAGS": "-O0 -DSTRAY", "LDFLAGS": "-Wl,--no-such-flag", "SOURCE_DATE_EPOCH": "1"}
+_PLAIN = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "<+14>-14"}
+_ODD = {"LANG": "tr_TR.UTF-8", "LC_ALL": "tr_TR.UTF-8", "TZ": "<-11>11", **_STRAY}
+#: On fewer cores than these, leaving one out would make the build much longer.
+_MANY_CORES = 4
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What to verify. ``given`` names the request's fields that the user has set; an archive tells the others."""
+
+    request: Request
+    against: Path | None = None
+    work: Path | None = None
+    keep: bool = False
+    given: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came out. ``rows`` are condition, first build, second build; ``remarks`` what could not be varied."""
+
+    rows: tuple[tuple[str, str, str], ...]
+    comparisons: tuple[Comparison, ...]
+    remarks: tuple[str, ...]
+    deeper: tuple[str, ...] = ()
+    kept: Path | None = None
+
+    @property
+    def identical(self) -> bool:
+        return all(comparison.identical for comparison in self.comparisons)
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain data for ``--json``."""
+        return {
+            "identical": self.identical,
+            "conditions": {name: [first, second] for name, first, second in self.rows},
+            "comparisons": [comparison.as_json() for comparison in self.comparisons],
+            "remarks": list(self.remarks),
+            "kept": str(self.kept) if self.kept else None,
+        }
+
+
+def verify(wishes: Wishes, sink: EventSink) -> Verification:
+    """Build and compare. Raises UsageError for what cannot be asked for, ElsewhereError when a build fails."""
+    if wishes.against:
+        wishes = replace(wishes, request=as_described(wishes.request, wishes.against, wishes.given))
+    with _workplace(wishes, sink) as work:
+        remarks: list[str] = []
+        first, second = _plan(wishes, work, remarks)
+        builds = _build_both(wishes, first, second, sink)
+        pairs = _pairs(wishes.against, [build.archives if build else () for build in builds])
+        contents = work / "differing"
+        remove(contents)
+        comparisons = tuple(compare(one, other, contents) for one, other in pairs)
+        rows = _table(wishes.against, (first, second), builds)
+        if all(comparison.identical for comparison in comparisons):
+            return Verification(rows, comparisons, tuple(remarks), kept=work if _stays(wishes) else None)
+        return Verification(rows, comparisons, tuple(remarks), tuple(look_deeper(contents)), work)
+
+
+def as_described(request: Request, archive: Path, given: Collection[str]) -> Request:
+    """Return the request that asks for what an archive is, in everything that the user has not said himself."""
+    document = read_python_json(read_metadata(archive), str(archive))
+    return replace(
+        request,
+        python=request.python if "python" in given else document.python_version,
+        target_triple=request.target_triple if "target_triple" in given else document.target_triple,
+        options=request.options if "options" in given else document.build_options,
+    )
+
+
+def _stays(wishes: Wishes) -> bool:
+    return wishes.keep or wishes.work is not None
+
+
+@contextmanager
+def _workplace(wishes: Wishes, sink: EventSink) -> Iterator[Path]:
+    """Yield the directory to work in. Without --keep and --work it is removed, but for what explains a difference."""
+    if wishes.work:
+        wishes.work.mkdir(parents=True, exist_ok=True)
+        yield wishes.work
+        return
+    wishes.request.cache.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix="verify-", dir=wishes.request.cache))
+    work.chmod(0o755)  # another user works in it
+    try:
+        yield work
+    except BaseException:
+        if not wishes.keep:
+            _remove_bulk(work)
+            sink(Note(f"logs of the verification: {work}"))
+        raise
+    if not wishes.keep:
+        if (work / "differing").exists():
+            _remove_bulk(work)
+        else:
+            remove(work)
+
+
+def _remove_bulk(work: Path) -> None:
+    """Remove the stores and all that can be had again; archives, logs and differing members stay."""
+    for place in (path for path in work.iterdir() if path.is_dir()):
+        for name in ("checkout", "home", "tmp", "cache/store", "cache/downloads", "cache/venv", "cache/work"):
+            remove(place / name)
+
+
+def _plan(wishes: Wishes, work: Path, remarks: list[str]) -> tuple[Conditions, Conditions]:
+    """Return the conditions of both builds, their places made; the first is not built when there is an archive."""
+    request, me = wishes.request, myself()
+    names = files_of(request.repository)
+    environments = _environments(request, wishes.against is not None, remarks)
+    cores = len(os.sched_getaffinity(0))
+    first = Conditions(work / "first", me, environments[0], request.jobs, 0o022, _PLAIN)
+    if not wishes.against:
+        furnish(first, request.repository, names, None if request.locked else request.cache / "locks")
+    second = Conditions(work / "sécond build", me, environments[1], request.jobs + 1, 0o077, _ODD,
+                        cores=cores - 1 if cores >= _MANY_CORES else None, file_time=_LONG_AGO)  # fmt: skip
+    if second.cores is None:
+        remarks.append(f"both builds may use all {cores} cores; with one less the build would take much longer")
+    furnish(second, request.repository, names, None if request.locked else request.cache / "locks")
+    return first, _as_another_user(second, request, names, remarks)
+
+
+def _as_another_user(second: Conditions, request: Request, names: Sequence[str], remarks: list[str]) -> Conditions:
+    """Return the conditions with an ordinary user, if we are root and that user can build here."""
+    if os.getuid() != 0:
+        remarks.append("both builds run as the same user; run as root, the second one would be nobody")
+        return second
+    why_not = ""
+    for user in nobodies():
+        other = replace(second, user=user)
+        furnish(other, request.repository, names, None)
+        why_not = can_build(other)
+        if not why_not:
+            return other
+    remarks.append(f"both builds run as root: nobody cannot build here ({why_not}); another --work may help")
+    remove(second.cache / "venv")
+    give(second.place, replace(second.user, uid=0, gid=0))
+    return second
+
+
+def _environments(request: Request, once: bool, remarks: list[str]) -> tuple[str, str]:
+    """Return where each build runs: Docker and the sandbox where both are to be had."""
+    if request.environment != "auto":
+        if not once:
+            remarks.append(f"both builds run in {request.environment}, as --environment says")
+        return request.environment, request.environment
+    from pythonbuild.environments.docker import probe_docker
+    from pythonbuild.environments.sandbox import probe_sandbox
+
+    docker, sandbox = probe_docker(), probe_sandbox()
+    if docker.ok and sandbox.ok:
+        return ("sandbox", "docker") if once else ("docker", "sandbox")
+    only, other, why = ("docker", "sandbox", sandbox.advice) if docker.ok else ("sandbox", "docker", docker.advice)
+    if not once:
+        remarks.append(f"both builds run in {only}: {other} cannot be used ({why.partition(';')[0]})")
+    return only, only
+
+
+def _build_both(wishes: Wishes, first: Conditions, second: Conditions,
+                sink: EventSink) -> tuple[Built | None, Built]:  # fmt: skip
+    """Build under the first conditions, unless there is an archive, then under the second."""
+    request = wishes.request
+    downloads = request.cache / "downloads"
+    dirs = (*request.source_dirs, *([downloads] if downloads.is_dir() else []))
+    request = replace(request, source_dirs=dirs)
+    built = None
+    if wishes.against is None:
+        built = _build(first, request, "first", sink)
+        # All that the second build will read is there now; without the network it cannot come to other pins.
+        request = replace(request, source_dirs=(first.cache / "downloads",), offline=True)
+        if (first.cache / "locks").is_dir():
+            shutil.copytree(first.cache / "locks", second.cache / "locks", dirs_exist_ok=True)
+            give(second.cache, second.user)
+    again = _build(second, request, "second", sink)
+    if not again.built:
+        raise ElsewhereError("nothing was verified: the store of an earlier verification has every step",
+                             found=second.cache, advice="name an empty directory with --work")  # fmt: skip
+    return built, again
+
+
+def _build(conditions: Conditions, request: Request, label: str, sink: EventSink) -> Built:
+    sink(Note(f"{label} build: {conditions.environment}, {conditions.user.name}, {conditions.jobs} jobs,"
+              f" {conditions.place}"))  # fmt: skip
+    return build_elsewhere(conditions, request, lambda text: sink(Note(f"{label}: {text}")))
+
+
+def _pairs(against: Path | None, archives: Sequence[Sequence[Path]]) -> list[tuple[Path, Path]]:
+    """Return which archives belong together: those published at the same place, or the one like the given one."""
+    first, second = archives
+    if against:
+        same = [path for path in second if path.name == against.name]
+        return [(against, (same or list(second))[0])]
+    if len(first) != len(second):
+        raise ElsewhereError("the builds gave different numbers of archives", found=f"{len(first)} and {len(second)}")
+    return list(zip(first, second, strict=True))
+
+
+def _table(against: Path | None, conditions: Sequence[Conditions],
+           builds: Sequence[Built | None]) -> tuple[tuple[str, str, str], ...]:  # fmt: skip
+    """Return condition, first build, second build; of an archive that was given nothing is known."""
+    columns = [_column(*pair) if pair[1] else {} for pair in zip(conditions, builds, strict=True)]
+    rows = [(name, columns[0].get(name, "not known"), text) for name, text in columns[1].items()]
+    heading = (str(against) if against else "first build", "this build" if against else "second build")
+    return (("condition", *heading), *rows)
+
+
+def _column(conditions: Conditions, built: Built | None) -> dict[str, str]:
+    assert built is not None
+    variables, age = conditions.variables, conditions.file_time
+    return {
+        "checkout": str(conditions.checkout),
+        "cache": str(conditions.cache),
+        "store": f"holds {built.reused} steps of earlier verifications" if built.reused else "empty",
+        "steps built": str(built.built),
+        "environment": conditions.environment,
+        "user": conditions.user.name,
+        "program run by": conditions.user.python[0],
+        "jobs": str(conditions.jobs),
+        "cores": str(conditions.cores or len(os.sched_getaffinity(0))),
+        "locale": variables["LC_ALL"],
+        "time zone": variables["TZ"],
+        "umask": f"{conditions.umask:03o}",
+        "home": str(conditions.place / "home"),
+        "variables": ", ".join(name for name in variables if name in _STRAY) or "none",
+        "file times": "as they are" if age is None else time.strftime("%Y-%m-%d", time.gmtime(age)),
+        "began": _moment(built.began),
+        "ended": f"{_moment(built.began + built.seconds)}, {built.seconds:.0f} s",
+    }
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
