@@ -102,10 +102,52 @@ def run_inspect(arguments: Arguments, _repository: Path, screen: Screen) -> int:
     return 0
 
 
+def run_compare(arguments: Arguments, _repository: Path, screen: Screen) -> int:
+    import json
+    import tempfile
+
+    from pythonbuild.distribution.compare import compare
+    from pythonbuild.distribution.diffoscope import look_deeper
+    from pythonbuild.errors import UsageError
+
+    first, second = map(Path, arguments.words)
+    for path in (first, second):
+        if not path.is_file():
+            raise UsageError(f"compare: no such file {path}")
+    with tempfile.TemporaryDirectory(prefix="compare-") as contents:
+        comparison = compare(first, second, Path(contents))
+        if arguments["json"]:
+            screen.answer([json.dumps(comparison.as_json(), indent=2)])
+        else:
+            screen.answer([*comparison.lines(), *([] if comparison.identical else look_deeper(Path(contents)))])
+    return 0 if comparison.identical else 1
+
+
+def run_verify_reproducible(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    import json
+
+    from pythonbuild.cli.render.text import columns
+    from pythonbuild.reproducibility import Wishes, verify
+
+    given = {name for name in ("python", "target_triple", "options") if arguments.origin(name)}
+    wishes = Wishes(make_request(arguments, repository), arguments["against"], arguments["work"], arguments["keep"],
+                    given)  # fmt: skip
+    done = verify(wishes, screen)
+    if arguments["json"]:
+        screen.answer([json.dumps(done.as_json(), indent=2)])
+    else:
+        lines = [*columns(done.rows), *(f"not varied: {remark}" for remark in done.remarks), ""]
+        for comparison in done.comparisons:
+            lines += comparison.lines()
+        lines += [*done.deeper, *([f"kept: {done.kept}"] if done.kept else [])]
+        screen.answer(lines, documents=[{"event": "Reproducibility", **done.as_json()}])
+    return 0 if done.identical else 1
+
+
 def run_relock(arguments: Arguments, repository: Path, screen: Screen) -> int:
     from pythonbuild.build import relock
 
-    relock(make_request(arguments, repository), screen)
+    relock(make_request(arguments, repository), screen, arguments.argument)
     return 0
 
 
@@ -133,6 +175,8 @@ RUN: Mapping[str, Callable[[Arguments, Path, Screen], int]] = {
     "gc": run_gc,
     "doctor": run_doctor,
     "inspect": run_inspect,
+    "compare": run_compare,
+    "verify-reproducible": run_verify_reproducible,
     "relock": run_relock,
     "update": run_update,
     "generate": run_generate,

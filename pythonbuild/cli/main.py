@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _TITLES = {"macos": "macOS", "windows": "Windows"}
 #: Commands that plan a build, which only Linux has so far.
-_PLANNING = ("", "why")
+_PLANNING = ("", "why", "verify-reproducible")
 
 
 def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> int | None:

@@ -56,6 +56,7 @@ OPTIONS = (
     Option("--target-triple", "text", WHAT, "what to build for", "TRIPLE", default_text="this machine's"),
     Option("--options", "text", WHAT, "how CPython is built: noopt or debug", "OPTIONS", "noopt"),
     Option("--optimized", "switch", WHAT, "the best options that the target has"),
+    Option("--against", "existing", WHAT, "build once and compare with this archive, and build what it is", "ARCHIVE"),
     Option("--environment", "choice", WHERE, "where steps run: auto, docker or sandbox", "NAME", "auto",
            choices=("auto", "docker", "sandbox")),
     Option("--jobs", "count", WHERE, "processes at once, over all steps", "N", default_text="the usable cores"),
@@ -66,6 +67,9 @@ OPTIONS = (
     Option("--dry-run", "switch", WHERE, "print the plan: steps, what is cached, expected times"),
     Option("--cache-dir", "path", WHERE, "downloads, store, logs and the virtual environment", "DIR",
            default_text="build in the checkout"),
+    Option("--work", "path", WHERE, "build in here, and leave the stores for the next verification", "DIR",
+           default_text="a directory of its own in the cache, removed at the end"),
+    Option("--keep", "switch", WHERE, "do not remove the builds"),
     Option("--source-dir", "directories", SOURCES, "look for sources here first", "DIR", repeatable=True),
     Option("--mirror", "urls", SOURCES, "also try URL/<sha256> and URL/<filename>", "URL", repeatable=True),
     Option("--offline", "switch", SOURCES, "never use the network"),
@@ -132,6 +136,23 @@ COMMANDS = (
         "Print what ARCHIVE holds: version, target, options, extension modules and what they are linked with.",
         ("--json", "--cache-dir"),
         "ARCHIVE",
+    ),
+    Command(
+        "compare",
+        "tell whether two archives are the same",
+        "Compare two archives. Ends with status 0 when they are the same byte by byte; otherwise with 1 after naming"
+        " the members that differ, and where: section, member of a static library, line, key.",
+        ("--json", "--cache-dir"),
+        "ARCHIVE ARCHIVE",
+    ),
+    Command(
+        "verify-reproducible",
+        "build twice under different conditions and compare",
+        "Build what the flags say twice, from empty stores, in different directories, environments and time zones, as"
+        " different users, with different numbers of jobs; or once, --against an archive that somebody else has built."
+        " Ends with status 0 when the archives are the same byte by byte, else with 1. docs/reproducibility.rst",
+        (*_WHAT, "--against", "--environment", "--jobs", "--steps-at-once", "--work", "--keep", "--cache-dir",
+         *_SOURCES, "--log-format", "--json"),
     ),
     Command(
         "relock",
