@@ -21,7 +21,7 @@ from pythonbuild.engine.executor import LocalExecutor
 from pythonbuild.engine.model import Plan, Step
 from pythonbuild.engine.store import Store
 from pythonbuild.environments.select import choose
-from pythonbuild.errors import OutputError
+from pythonbuild.errors import OutputError, UsageError
 from pythonbuild.planning import find_step, make_plan
 from pythonbuild.preparation import Preparation, cached_bases, fetch_inputs, make_fetcher, prepare, settle_pins
 
@@ -180,13 +180,16 @@ def collect_garbage(request: Request, max_bytes: int) -> list[str]:
         return store.gc(max_bytes).lines()
 
 
-def relock(request: Request, sink: EventSink) -> list[Path]:
-    """Resolve the packages of every root filesystem and sysroot again; return the locks that changed."""
+def relock(request: Request, sink: EventSink, root: str = "") -> list[Path]:
+    """Resolve the packages of the root filesystems and sysroots again, or of one; return the locks that changed."""
     from pythonbuild.config.locks import load_root_descriptions
     from pythonbuild.debian.relock import relock as rewrite
 
     project = Project(request.repository)
-    descriptions = load_root_descriptions(project.unix / "roots").values()
+    known = load_root_descriptions(project.unix / "roots")
+    if root and root not in known:
+        raise UsageError("relock: no such root", found=root, expected=f"one of {', '.join(known)}")
+    descriptions = [known[root]] if root else known.values()
     changed = rewrite(descriptions, project.unix / "locks", cached_bases(), note=lambda text: sink(Note(text)))
     for path in changed:
         sink(Note(f"{path} changed"))

@@ -2,7 +2,7 @@
 
 The one place that knows both the engine and what is built. The steps of one distribution::
 
-    root ─► sysroot ─► toolchain ─► zlib, openssl, … ─► cpython ─► assemble ─► validate
+    root ─► sysroot ─► toolchain ─► zlib, openssl, … ─► cpython ─► assemble ─► validate ◄─ root-bullseye, …
                                          setup-cpython ──┘             └─────► archive
 
 Steps that run a recipe see nothing of this program; steps that are Python functions carry the source files of the code
@@ -26,7 +26,7 @@ from pythonbuild.cpython.modules import read_modules
 from pythonbuild.cpython.setup_local import render_setup
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Plan, RecipeAction, Step
 from pythonbuild.errors import UsageError
-from pythonbuild.shipping import Shipment, archive_step, assemble_step, code_files, validate_step
+from pythonbuild.shipping import Shipment, archive_step, assemble_step, code_files, room_roots, validate_step
 
 #: What every recipe's script is given besides the target's variables; the paths are fixed by the environments.
 _FIXED_ENVIRONMENT = {
@@ -105,7 +105,8 @@ def make_plan(inputs: PlanInputs) -> Plan:
     validate = validate_step(shipment, assemble)
     archive = archive_step(shipment, assemble)
     steps = (
-        _root_step(inputs),
+        _root_step(inputs, target.root, "root"),
+        *(_root_step(inputs, root, name) for root, name in room_roots(target).items()),
         *(_recipe_step(inputs, recipe) for recipe in recipes),
         setup,
         cpython,
@@ -130,7 +131,8 @@ def find_step(plan: Plan, name: str, flag: str = "STEP") -> Step:
 
 def lock_names(project: Project, target: Target) -> dict[str, str]:
     """Return the locks that a target's plan uses: lock name → name of the step that reads it."""
-    names = {f"{target.root}-{target.debian_architecture}": "root"}
+    roots = {target.root: "root", **room_roots(target)}
+    names = {f"{root}-{target.debian_architecture}": step for root, step in roots.items()}
     names |= {recipe.lock: recipe.name for recipe in with_needs(project.recipes, _COMPILER_STEPS) if recipe.lock}
     return names
 
@@ -139,25 +141,35 @@ def _modules_file(project: Project) -> Path:
     return project.unix / "extension-modules.yml"
 
 
-def _root_step(inputs: PlanInputs) -> Step:
-    project, target = inputs.project, inputs.target
-    lock = inputs.locks[f"{target.root}-{target.debian_architecture}"]
-    path = project.unix / "roots" / f"{target.root}.yml"
+def _root_step(inputs: PlanInputs, root: str, name: str) -> Step:
+    project = inputs.project
+    lock = inputs.locks[f"{root}-{inputs.target.debian_architecture}"]
+    path = project.unix / "roots" / f"{root}.yml"
+    description = load_root_description(path)
+    sources = _locked_files(inputs.files, lock)
+    code, glibc = list(_ROOT_CODE), ""
+    if description.glibc:
+        pin = inputs.pin(description.glibc)
+        code, glibc = [*code, "debian/glibc217.py"], pin.filename
+        sources += (PinnedFile(glibc, pin.sha256, partial(inputs.files.pin, pin)),)
     return Step(
-        name="root",
-        action=CallAction(partial(_unpack_root, load_root_description(path), lock)),
-        files=(InputFile(f"roots/{path.name}", path), *code_files(project.repository, *_ROOT_CODE)),
-        sources=_locked_files(inputs.files, lock),
+        name=name,
+        action=CallAction(partial(_unpack_root, description, lock, glibc)),
+        files=(InputFile(f"roots/{path.name}", path), *code_files(project.repository, *code)),
+        sources=sources,
         parameters={"suite": lock.suite, "order": " ".join(package.name for package in lock.packages)},
-        weight=25,
+        weight=25 if name == "root" else 5,
     )
 
 
-def _unpack_root(description: RootDescription, lock: Lock, context: CallContext) -> None:
+def _unpack_root(description: RootDescription, lock: Lock, glibc: str, context: CallContext) -> None:
+    from pythonbuild.debian.glibc217 import add_glibc217
     from pythonbuild.debian.unpack import unpack_root
 
     debs = {package.name: context.source(PurePosixPath(package.path).name) for package in lock.packages}
     unpack_root(description, lock, debs, context.out, context.jobs)
+    if glibc:
+        add_glibc217(context.source(glibc), context.out)
 
 
 def _locked_files(files: FileSource, lock: Lock) -> tuple[PinnedFile, ...]:

@@ -122,17 +122,19 @@ def validate_step(shipment: Shipment, assemble: Step) -> Step:
     modules = shipment.project.unix / "extension-modules.yml"
 
     def run(context: CallContext) -> None:
-        from pythonbuild.validation.room import SYSTEM, Room
+        from pythonbuild.validation.room import make_rooms
         from pythonbuild.validation.validate import validate
 
-        room_work = context.work / "room"
-        room_work.mkdir()
+        def root(name: str) -> tuple[Path, str]:
+            step = room_roots(shipment.target)[name]
+            return context.tree(step), context.digest(step)
+
         report = validate(
             context.tree(assemble.name),
             shipment.target,
             sysroot=context.tree("sysroot") / "tools" / "sysroot",
-            expected=_linkages(modules, shipment),
-            rooms={SYSTEM: Room(context.environment, context.tree("root"), context.digest("root"), room_work)},
+            expected=expected_linkages(modules, shipment.version, shipment.target.os),
+            rooms=make_rooms(shipment.target, context.environment, root, context.work),
             note=context.log,
         )
         report.raise_if_failed(shipment.cpython)
@@ -141,7 +143,7 @@ def validate_step(shipment: Shipment, assemble: Step) -> Step:
     return Step(
         name=f"validate-{shipment.suffix}",
         action=CallAction(run),
-        needs=(assemble.name, "sysroot", "root"),
+        needs=(assemble.name, "sysroot", *room_roots(shipment.target).values()),
         files=(InputFile(modules.name, modules), *code_files(shipment.project.repository, *_VALIDATE_CODE)),
         parameters={"target": repr(shipment.target), "version": shipment.version},
         target=shipment.target.triple,
@@ -150,10 +152,15 @@ def validate_step(shipment: Shipment, assemble: Step) -> Step:
     )
 
 
-def _linkages(modules: Path, shipment: Shipment) -> dict[str, str]:
-    """Return the extension modules that the distribution must have, and how each is linked."""
-    existing = read_modules(modules).existing(shipment.version)
-    linkages = {name: module.linkage_on(shipment.target.os)[0] for name, module in existing.items()}
+def room_roots(target: Target) -> dict[str, str]:
+    """Return the root filesystems of the target's rooms, and the step that makes each."""
+    return {root: f"root-{root}" for root in dict.fromkeys(target.rooms.values())}
+
+
+def expected_linkages(modules: Path, version: str, os: str) -> dict[str, str]:
+    """Return the extension modules that a distribution must have, and how each is linked."""
+    existing = read_modules(modules).existing(version)
+    linkages = {name: module.linkage_on(os)[0] for name, module in existing.items()}
     return {name: linkage for name, linkage in sorted(linkages.items()) if linkage != "omitted"}
 
 

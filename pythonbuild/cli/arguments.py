@@ -71,9 +71,10 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Arguments:
 def _count_words(command: Command, words: Sequence[str]) -> None:
     """Refuse too few and too many words."""
     metavars = command.argument.removesuffix("…").split()
-    if len(words) < len(metavars):
+    needed = [metavar for metavar in metavars if not metavar.startswith("[")]
+    if len(words) < len(needed):
         found = " ".join(words) if words else None
-        raise UsageError(f"{command.name} needs a {' and a '.join(metavars)}", found=found)
+        raise UsageError(f"{command.name} needs a {' and a '.join(needed)}", found=found)
     if len(words) > len(metavars) and not command.argument.endswith("…"):
         raise UsageError(f"{command.name} takes no further words", found=" ".join(words[len(metavars) :]))
 

@@ -91,7 +91,7 @@ _SOURCES = ("--source-dir", "--mirror", "--offline", "--locked")
 @dataclass(frozen=True)
 class Command:
     """One command; ``argument`` holds a metavar for each word that it takes; ``…`` after the last one means more of
-    it. The name of the build itself is "".
+    it, brackets around one that it may be left out. The name of the build itself is "".
     """
 
     name: str
@@ -157,9 +157,10 @@ COMMANDS = (
     Command(
         "relock",
         "resolve the locks anew from signed indices",
-        "Rewrite the locks of the root filesystems and sysroots from the distribution's signed package indices."
-        " Needs gpgv.",
+        "Rewrite the locks of the root filesystems and sysroots, or of ROOT alone, from the distribution's signed"
+        " package indices. Needs gpgv.",
         ("--cache-dir", "--log-format"),
+        "[ROOT]",
     ),
     Command(
         "update",

@@ -23,7 +23,7 @@ def load_root_description(path: Path) -> RootDescription:
     """Return one root's description; its name is the file's. Raises ConfigError naming file and key."""
     keys = read_document(path).mapping(
         required=["suite", "architectures", "packages"],
-        optional=["exclude", "essential", "dependencies", "symlinks", "directories", "files", "drop"],
+        optional=["exclude", "essential", "dependencies", "symlinks", "directories", "files", "drop", "glibc"],
     )
     for key in ("symlinks", "files"):
         for place, node in keys[key].items() if key in keys else ():
@@ -42,6 +42,7 @@ def load_root_description(path: Path) -> RootDescription:
         directories=keys["directories"].texts() if "directories" in keys else (),
         files=keys["files"].text_map() if "files" in keys else {},
         drop=keys["drop"].texts() if "drop" in keys else (),
+        glibc=keys["glibc"].text() if "glibc" in keys else "",
     )
 
 

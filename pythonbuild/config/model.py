@@ -9,13 +9,17 @@ from pathlib import Path
 #: Keeps every state that the distribution's archive ever had: ``<base>/<timestamp>/pool/main/…``.
 SNAPSHOT_ARCHIVE = "https://snapshot.debian.org/archive/debian"
 
+#: What a distribution is run in: an ordinary system, one with the oldest C library, the oldest processor.
+ROOMS = (SYSTEM, GLIBC_FLOOR, OLDEST_CPU) = ("system", "glibc-floor", "oldest-cpu")
+
 
 @dataclass(frozen=True)
 class Pin:
     """One upstream release archive, fixed by its sha256.
 
     ``urls`` are upstream's own addresses; ``pool_path`` is the file's path below a Debian mirror's base (the
-    distribution archive's copy), ``""`` if it has none. ``size`` in bytes.
+    distribution archive's copy), ``""`` if it has none; ``pypi`` is ``name==version`` of the Python package that the
+    file is of, which pip can get. ``size`` in bytes.
     """
 
     source: str
@@ -25,6 +29,7 @@ class Pin:
     size: int
     urls: tuple[str, ...] = ()
     pool_path: str = ""
+    pypi: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,8 @@ class Target:
     ``glibc_floor`` is a version such as ``2.17``; ``system_libraries`` are the sonames that shipped binaries may
     need; ``autoconf_host`` is the triple that configure scripts understand; ``environment`` are the compiler
     variables that every recipe's script gets; ``options`` are the build options that exist for this target, best
-    last.
+    last. ``rooms`` says in which root filesystem each of the :data:`ROOMS` is, ``oldest_cpu`` is the processor model
+    of an emulator for the oldest processor that is allowed: what was built is run there.
     """
 
     triple: str
@@ -96,6 +102,8 @@ class Target:
     environment: Mapping[str, str]
     system_libraries: tuple[str, ...]
     options: tuple[str, ...]
+    rooms: Mapping[str, str] = field(default_factory=dict)
+    oldest_cpu: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,6 +142,7 @@ class RootDescription:
     set; ``exclude`` are packages that are left out even where something depends on them. ``drop`` are path patterns
     (``*`` matches slashes too) of files that are not unpacked. ``symlinks`` (path → target), ``directories`` and
     ``files`` (path → text) replace what maintainer scripts would have made. ``relock`` writes a lock per architecture.
+    ``glibc`` names the source whose Python package brings the C library, "" where a Debian package does.
     """
 
     name: str
@@ -147,3 +156,4 @@ class RootDescription:
     files: Mapping[str, str] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
     architectures: tuple[str, ...] = ("amd64",)
+    glibc: str = ""

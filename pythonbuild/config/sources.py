@@ -20,6 +20,7 @@ from pythonbuild.errors import UsageError
 
 _SERIES_SUFFIX = re.compile(r"-\d+(\.\d+)*$")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+~_-]*")
+_PYTHON_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9A-Za-z.+!]+")
 _REPACKED = re.compile(r"[.+](dfsg|ds)[0-9.]*$")
 _PRE_RELEASES = ("dev", "a", "alpha", "b", "beta", "pre", "c", "rc")
 
@@ -84,7 +85,7 @@ def _pins(source: str, node: Node, seen: dict[str, Pin]) -> tuple[Pin, ...]:
 
 
 def _pin(source: str, node: Node) -> Pin:
-    keys = node.mapping(required=["version", "filename", "sha256", "size"], optional=["urls", "pool"])
+    keys = node.mapping(required=["version", "filename", "sha256", "size"], optional=["urls", "pool", "pypi"])
     version, filename, size = keys["version"].text(), keys["filename"].text(), keys["size"].integer()
     if not _VERSION.fullmatch(version):
         raise keys["version"].fail("not a version", found=repr(version), expected="digits, letters and .+~_-")
@@ -98,6 +99,9 @@ def _pin(source: str, node: Node) -> Pin:
     pool = keys["pool"].text() if "pool" in keys else ""
     if "pool" in keys and (not pool.startswith("pool/") or ".." in pool.split("/")):
         raise keys["pool"].fail("not a path of a distribution archive", found=repr(pool), expected="pool/main/…")
+    pypi = keys["pypi"].text() if "pypi" in keys else ""
+    if "pypi" in keys and not _PYTHON_PACKAGE.fullmatch(pypi):
+        raise keys["pypi"].fail("not a release of a Python package", found=repr(pypi), expected="name==version")
     return Pin(
         source=source,
         version=version,
@@ -106,6 +110,7 @@ def _pin(source: str, node: Node) -> Pin:
         size=size,
         urls=keys["urls"].texts() if "urls" in keys else (),
         pool_path=pool,
+        pypi=pypi,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pythonbuild.config.document import Node, read_document
-from pythonbuild.config.model import Target
+from pythonbuild.config.model import OLDEST_CPU, ROOMS, Target
 from pythonbuild.errors import UsageError
 
 _TEXTS = (
@@ -30,16 +30,22 @@ def load_targets(path: Path) -> Mapping[str, Target]:
 
 
 def _target(triple: str, node: Node) -> Target:
-    keys = node.mapping(required=[*_TEXTS, "environment", "system_libraries", "options"])
+    keys = node.mapping(required=[*_TEXTS, "environment", "system_libraries", "options"],
+                        optional=["rooms", "oldest_cpu"])  # fmt: skip
     options = keys["options"].texts()
     if not options:
         raise keys["options"].fail("is empty", expected="at least one build option such as noopt")
+    rooms = keys["rooms"].mapping(optional=ROOMS) if "rooms" in keys else {}
+    if OLDEST_CPU in rooms and "oldest_cpu" not in keys:
+        raise rooms[OLDEST_CPU].fail("which processor?", expected="the key oldest_cpu beside rooms")
     return Target(
         triple=triple,
         **{key: keys[key].text() for key in _TEXTS},
         environment=keys["environment"].text_map(),
         system_libraries=keys["system_libraries"].texts(),
         options=options,
+        rooms={room: node.text() for room, node in rooms.items()},
+        oldest_cpu=keys["oldest_cpu"].text() if "oldest_cpu" in keys else "",
     )
 
 

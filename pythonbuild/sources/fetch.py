@@ -9,6 +9,7 @@ host that did not answer, and always of wrong content.
 from __future__ import annotations
 
 import re
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +21,7 @@ from pythonbuild.errors import BuildError, NoSpaceError
 from pythonbuild.sources.cache import DownloadCache, Part, check_space, sha256_of
 from pythonbuild.sources.failures import Failure, failed, together, wrong_content
 from pythonbuild.sources.parallel import Stopped, run_parallel
+from pythonbuild.sources.pip import download
 from pythonbuild.sources.places import Place, Places, WantedFile, is_there
 from pythonbuild.sources.web import PlaceError, StallWatch, Timing, Web, read_some
 
@@ -166,7 +168,7 @@ class Fetcher:
             part.restart()
         failures: list[Failure] = []
         for place in self.places.of(file):
-            if place.url and self.offline:
+            if place.remote and self.offline:
                 continue
             if place.path and not is_there(place.path):
                 continue
@@ -205,7 +207,11 @@ class Fetcher:
         """Bring the whole file into ``part`` and verify it, or raise PlaceError."""
         if place.path:
             part.restart()
-            self._copy(file, place, part)
+            self._copy(file, place.path, part)
+            return
+        if place.pip:
+            part.restart()
+            self._from_pip(file, part)
             return
         tries = attempts = 0
         while True:
@@ -230,13 +236,17 @@ class Fetcher:
                 return
             self._pause(self._timing.backoff * 2 ** (attempts - 1))
 
-    def _copy(self, file: WantedFile, place: Place, part: Part) -> None:
-        assert place.path is not None
+    def _from_pip(self, file: WantedFile, part: Part) -> None:
+        check_space(part.path.parent, 2 * file.size)
+        with tempfile.TemporaryDirectory(prefix="pip-", dir=part.path.parent) as directory:
+            self._copy(file, download(file, Path(directory), self._pause), part)
+
+    def _copy(self, file: WantedFile, path: Path, part: Part) -> None:
         check_space(part.path.parent, file.size)
         try:
-            found = sha256_of(place.path)
+            found = sha256_of(path)
             if found == file.sha256:
-                with place.path.open("rb") as stream:
+                with path.open("rb") as stream:
                     self._pour(stream.read, file, part)
                 found = part.sha256()  # of what was copied: the file may be changing
         except OSError as error:

@@ -1,8 +1,9 @@
 """Where a pinned file may be had, in the order in which the places are tried.
 
-A place is a file below a local directory or an address on a host. Which of them comes first is decided here and
+A place is a file below a local directory, an address on a host, or pip. Which of them comes first is decided here and
 nowhere else: the download cache is asked before all of them, then ``--source-dir``, upstream's addresses, the user's
-mirrors, the distribution archive's pool, the snapshot archive. A place is never trusted: what it gives is verified.
+mirrors, the distribution archive's pool, the snapshot archive, pip. A place is never trusted: what it gives is
+verified.
 """
 
 from __future__ import annotations
@@ -18,17 +19,21 @@ from pythonbuild.errors import UsageError
 
 @dataclass(frozen=True)
 class WantedFile:
-    """A file named by its content; ``urls`` are its own addresses, ``pool_path`` its path below an archive's base."""
+    """A file named by its content; ``urls`` are its own addresses, ``pool_path`` its path below an archive's base.
+
+    ``pypi`` is the release of the Python package that it is of.
+    """
 
     filename: str
     sha256: str
     size: int
     urls: tuple[str, ...] = ()
     pool_path: str = ""
+    pypi: str = ""
 
     @staticmethod
     def of(pin: Pin) -> WantedFile:
-        return WantedFile(pin.filename, pin.sha256, pin.size, pin.urls, pin.pool_path)
+        return WantedFile(pin.filename, pin.sha256, pin.size, pin.urls, pin.pool_path, pin.pypi)
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -40,11 +45,17 @@ class WantedFile:
 
 @dataclass(frozen=True)
 class Place:
-    """One place: either ``path`` or ``url`` is set. ``origin`` is what messages call it."""
+    """One place: one of ``path``, ``url`` and ``pip`` is set. ``origin`` is what messages call it."""
 
     origin: str
     path: Path | None = None
     url: str = ""
+    pip: bool = False
+
+    @property
+    def remote(self) -> bool:
+        """Tell whether it needs the network."""
+        return bool(self.url) or self.pip
 
     @property
     def shown(self) -> str:
@@ -91,6 +102,8 @@ class Places:
                 yield place_at(base, file.pool_path)
             if self.snapshot:
                 yield place_at(f"{self.snapshot_archive}/{self.snapshot}", file.pool_path)
+        if file.pypi:
+            yield Place("pip", pip=True)
 
     def local(self, file: WantedFile) -> list[Path]:
         """Return the existing local files that may be it, without asking any host."""

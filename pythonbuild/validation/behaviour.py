@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pythonbuild.config.model import GLIBC_FLOOR, OLDEST_CPU, SYSTEM
 from pythonbuild.validation.checks import Remark, Subject, check
-from pythonbuild.validation.room import GLIBC_FLOOR, OLDEST_CPU, SYSTEM, TREE
+from pythonbuild.validation.room import TREE
 
 #: The check of a room is called by the room's name after this.
 PREFIX = "behaviour-"

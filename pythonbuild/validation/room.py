@@ -1,24 +1,25 @@
 """Where the built Python is run: an environment, a root filesystem, and fixed places in it.
 
-Each room stands for something that users have: an ordinary system, a system with the oldest glibc that the target
-allows, the oldest processor. The tree is at ``/sources`` (a path that nothing was built at), read-only like everything
-else; ``/build`` is an empty directory that may be written to; this project's script is in ``/recipe``.
+Each room stands for something that users have (``config.model.ROOMS``): an ordinary system, a system with the oldest
+glibc that the target allows, the oldest processor. The tree is at ``/sources`` (a path that nothing was built at),
+read-only like everything else; ``/build`` is an empty directory that may be written to; this project's script is in
+``/recipe``.
 """
 
 from __future__ import annotations
 
+import platform
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pythonbuild.config.model import OLDEST_CPU, ROOMS, Target
 from pythonbuild.environments.base import Command, Environment, Mount
 
 TREE = "/sources"
 WORK = "/build"
 SCRIPTS = "/recipe"
-
-#: The rooms there are. A target's ``rooms`` says which root filesystem each of them has.
-SYSTEM, GLIBC_FLOOR, OLDEST_CPU = "system", "glibc-floor", "oldest-cpu"
 
 #: How much longer everything takes on an emulated processor.
 _EMULATED_PATIENCE = 10.0
@@ -58,6 +59,27 @@ class Room:
         )
 
 
-def emulator(arch: str, cpu: str) -> tuple[str, ...]:
-    """Return the command that runs programs on a processor model of an architecture; roots have Debian's qemu-user."""
-    return (f"/usr/bin/qemu-{arch}-static", "-cpu", cpu)
+def make_rooms(
+    target: Target, environment: Environment, root: Callable[[str], tuple[Path, str]], work: Path
+) -> dict[str, Room | str]:
+    """Return the rooms of a target, or the reason why there is none.
+
+    ``root`` gives the directory and the digest of a root filesystem by its name; ``work`` is an empty directory.
+    """
+    if (sys.platform, platform.machine()) != (target.os, target.arch):
+        return dict.fromkeys(ROOMS, f"programs for {target.triple} do not run on this machine")
+    rooms: dict[str, Room | str] = {}
+    for name in ROOMS:
+        if name not in target.rooms:
+            rooms[name] = f"targets.yml names no root filesystem for it ({target.triple})"
+            continue
+        place = work / name
+        place.mkdir()
+        emulator = _emulator(target) if name == OLDEST_CPU else ()
+        rooms[name] = Room(environment, *root(target.rooms[name]), place, emulator)
+    return rooms
+
+
+def _emulator(target: Target) -> tuple[str, ...]:
+    """Return the command that runs programs on the oldest processor; the root has Debian's qemu-user-static."""
+    return (f"/usr/bin/qemu-{target.arch}-static", "-cpu", target.oldest_cpu)

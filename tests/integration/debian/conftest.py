@@ -12,9 +12,10 @@ import pytest
 
 from pythonbuild.config.locks import load_lock, load_root_description
 from pythonbuild.config.model import Target
+from pythonbuild.config.sources import load_sources
 from pythonbuild.config.targets import load_targets
 from pythonbuild.debian.apt_sources import mirror_bases
-from pythonbuild.debian.glibc217 import glibc217_root
+from pythonbuild.debian.glibc217 import add_glibc217
 from pythonbuild.debian.packages import Debs, fetch_debs
 from pythonbuild.debian.unpack import unpack_root
 from pythonbuild.environments.base import Command, Environment, Mount
@@ -133,4 +134,7 @@ def tools_of(workshop: Workshop) -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def glibc217(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with a real glibc 2.17."""
-    return glibc217_root(tmp_path_factory.mktemp("glibc") / "root", DOWNLOADS)
+    root = tmp_path_factory.mktemp("glibc") / "root"
+    with Fetcher(DOWNLOADS) as fetcher:
+        add_glibc217(fetcher.fetch(load_sources(UNIX / "sources.yml")["ppbt"].pins[0]), root)
+    return root

@@ -8,11 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from pythonbuild.config.project import Project
-from pythonbuild.debian.glibc217 import glibc217_root
-from pythonbuild.environments.select import choose
-from pythonbuild.validation.room import Room
-from pythonbuild.validation.validate import validate
 from tests.integration.conftest import CACHE, REPOSITORY, Run, clean, command
 
 
@@ -47,25 +42,6 @@ def test_runs_where_it_is_unpacked(installed: Path) -> None:
     assert prefix == str(installed / "install")
     for leaked in ("/build/src", "/tools/", "'/install"):
         assert leaked not in variables
-
-
-def test_on_a_real_glibc_2_17(installed: Path, tmp_path: Path) -> None:
-    """Every extension module imports, and every dependency does something, in a root with that C library alone."""
-    project = Project(REPOSITORY)
-    root = glibc217_root(tmp_path / "root", CACHE / "downloads")
-    environment = choose("sandbox", print, tmp_path / "cache")
-    work = tmp_path / "work"
-    work.mkdir()
-    try:
-        report = validate(
-            installed.parent,
-            project.targets["x86_64-unknown-linux-gnu"],
-            rooms={"glibc-floor": Room(environment, root, "glibc-2.17", work)},
-        )
-    finally:
-        environment.close()
-    assert [line for result in report.failed for line in result.lines()] == []
-    assert any(result.id == "behaviour-glibc-floor" and result.outcome == "passed" for result in report.results)
 
 
 def test_inspect(first: Run) -> None:

@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from pythonbuild.config.model import GLIBC_FLOOR, OLDEST_CPU, SYSTEM
 from pythonbuild.environments.base import Command
-from pythonbuild.validation.room import GLIBC_FLOOR, OLDEST_CPU, SYSTEM, Room
+from pythonbuild.validation.room import Room
 
 _RIGHT = [
     json.dumps({"begin": "import _ssl"}),
