@@ -1,10 +1,12 @@
 # shellcheck shell=bash
 # OpenSSL: libcrypto and libssl with assembler; the legacy provider is built in, no module is looked for at run time.
 # /etc/ssl is where most distributions keep their certificates and openssl.cnf. Left out is what only C programs can
-# ask for: the CMP, CMS and time stamp protocols, DTLS, QUIC.
+# ask for: the CMP, CMS and time stamp protocols, DTLS, QUIC. Engines and providers that somebody asks for by name are
+# looked for in a directory that no distribution uses: the system's belong to the system's own OpenSSL.
+unset CPPFLAGS LDFLAGS # they would be told to everybody by "openssl version -f"
 ./Configure linux-x86_64 --prefix="$PREFIX" --libdir=lib --openssldir=/etc/ssl \
     no-shared no-module no-apps no-tests no-docs enable-ec_nistp_64_gcc_128 no-cmp no-cms no-dtls no-quic no-ts \
-    CFLAGS="$CFLAGS" CPPFLAGS= LDFLAGS=
-make build_libs
+    CFLAGS="$CFLAGS"
+make build_libs ENGINESDIR=/etc/ssl/engines MODULESDIR=/etc/ssl/modules
 make install_dev DESTDIR="$OUT"
 rm -r "$OUT$PREFIX/lib/cmake"
