@@ -9,6 +9,7 @@ from pythonbuild.cli.reference import render as render_flags
 from pythonbuild.config.project import Project
 from pythonbuild.distribution.licences import render_licences
 from pythonbuild.errors import ConfigError
+from pythonbuild.validation.reference import render as render_checks
 
 
 def _licences(repository: Path) -> str:
@@ -18,6 +19,7 @@ def _licences(repository: Path) -> str:
 
 #: Each document's path in the checkout and what gives its text.
 DOCUMENTS: Mapping[str, Callable[[Path], str]] = {
+    "docs/checks.rst": lambda _: render_checks(),
     "docs/flags.rst": lambda _: render_flags(),
     "python-licenses.rst": _licences,
 }

@@ -15,6 +15,7 @@ import gzip
 import hashlib
 import os
 import tarfile
+import zlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +46,12 @@ class ArchiveError(DistributionError):
     """Not an archive that can be read, or a tree that cannot be packed."""
 
     reason = "archive"
+
+
+class DamagedArchiveError(ArchiveError):
+    """It begins like an archive, but cannot be read to its end."""
+
+    reason = "damaged-archive"
 
 
 @dataclass(frozen=True)
@@ -210,8 +217,8 @@ def _decompressed(path: Path) -> Iterator[IO[bytes]]:
             else:
                 raise ArchiveError(f"{path}: not an archive", found=f"a file that begins with {magic!r}",
                                    expected="a .tar.zst or .tar.gz")  # fmt: skip
-    except (EOFError, gzip.BadGzipFile, zstandard.ZstdError, tarfile.TarError) as error:
-        raise ArchiveError(f"{path}: damaged archive", found=error, advice="fetch or build it again") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError, tarfile.TarError) as error:
+        raise DamagedArchiveError(f"{path}: damaged archive", found=error, advice="fetch or build it again") from error
     except OSError as error:
         raise ArchiveError(f"{path}: cannot be read", found=error.strerror or error) from error
 

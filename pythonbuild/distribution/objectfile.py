@@ -4,8 +4,8 @@ A distribution holds some two thousand objects with a hundred thousand symbols, 
 build need the names of all of them. pyelftools builds a Python object per symbol and takes minutes for that; the few
 tables that matter here are flat arrays of fixed-size records, so ``struct`` reads them in a second or two.
 
-Only what the checks need is decoded: symbol tables, the dynamic section and symbol versions. Both classes (32 and 64
-bits) and both byte orders are understood. Whatever is not a well-formed file raises :class:`ObjectFileError`.
+Only what the checks need is decoded: symbol tables, segments, the dynamic section and symbol versions. Both classes (32
+and 64 bits) and both byte orders are understood. Whatever is not a well-formed file raises :class:`ObjectFileError`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ ET_REL, ET_EXEC, ET_DYN = 1, 2, 3
 _SHT_SYMTAB, _SHT_DYNAMIC, _SHT_DYNSYM = 2, 6, 11
 _SHT_GNU_VERNEED, _SHT_GNU_VERSYM = 0x6FFFFFFE, 0x6FFFFFFF
 _DT_NEEDED, _DT_SONAME, _DT_RPATH, _DT_RUNPATH = 1, 14, 15, 29
+_DT_TEXTREL, _DT_BIND_NOW, _DT_FLAGS, _DT_FLAGS_1 = 22, 24, 30, 0x6FFFFFFB
+_DF_TEXTREL, _DF_BIND_NOW, _DF_1_NOW = 4, 8, 1
+PT_LOAD, PT_INTERP, PT_GNU_STACK, PT_GNU_RELRO = 1, 3, 0x6474E551, 0x6474E552
+PF_X, PF_W = 1, 2
 _STB_LOCAL, _STB_WEAK = 0, 2
 _STV_INTERNAL, _STV_HIDDEN = 1, 2
 _SHN_UNDEF = 0
@@ -42,11 +46,15 @@ class ObjectFileError(DistributionError):
 
 @dataclass(frozen=True)
 class ObjectSymbols:
-    """Names a linker sees in one object. ``undefined`` must be found elsewhere, ``weak_undefined`` may be absent."""
+    """Names a linker sees in one object. ``undefined`` must be found elsewhere, ``weak_undefined`` may be absent.
+
+    ``visible`` are those of ``defined`` that a program or library made of the object can export.
+    """
 
     defined: frozenset[str]
     undefined: frozenset[str]
     weak_undefined: frozenset[str] = frozenset()
+    visible: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -54,8 +62,9 @@ class Dynamic:
     """What a shared library or executable tells the dynamic loader.
 
     ``versions`` maps a needed library to the symbol versions required of it. ``exported`` are the defined symbols that
-    others can bind to; ``linkable`` those of them that a new program would be linked with (not the hidden, old
-    versions kept for old programs).
+    others can bind to; ``linkable`` those of them that a new program would be linked with (not the hidden, old versions
+    kept for old programs). ``imported`` are the names that the loader looks for elsewhere. ``bind_now`` asks it to do
+    so at the start; ``text_relocations`` that it patches the code.
     """
 
     soname: str = ""
@@ -64,6 +73,19 @@ class Dynamic:
     versions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     exported: frozenset[str] = frozenset()
     linkable: frozenset[str] = frozenset()
+    imported: frozenset[str] = frozenset()
+    bind_now: bool = False
+    text_relocations: bool = False
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A program header: what the kernel and the loader do with a part of the file."""
+
+    type: int
+    flags: int
+    offset: int
+    size: int
 
 
 @dataclass(frozen=True)
@@ -104,9 +126,32 @@ class Elf:
             if offset and not count:  # more than 65279 sections: the count stands in the first one
                 count = record.unpack_from(self._data, offset)[5]
             rows = [record.unpack_from(self._data, offset + entry_size * index) for index in range(count)]
-        except struct.error as error:
+        except (struct.error, OverflowError) as error:
             raise self._damaged("section headers") from error
         return tuple(_Section(row[0], row[1], row[4], row[5], row[6], row[7]) for row in rows)
+
+    def segments(self) -> tuple[Segment, ...]:
+        """Return the program headers (none in objects)."""
+        wide = self.bits == 64
+        try:
+            (offset,) = struct.unpack_from(self._order + ("Q" if wide else "I"), self._data, 32 if wide else 28)
+            entry_size, count = struct.unpack_from(self._order + "HH", self._data, 54 if wide else 42)
+            record = struct.Struct(self._order + ("IIQQQQQQ" if wide else "8I"))
+            rows = [record.unpack_from(self._data, offset + entry_size * index) for index in range(count)]
+        except (struct.error, OverflowError) as error:
+            raise self._damaged("program headers") from error
+        if wide:
+            return tuple(Segment(row[0], row[1], row[2], row[5]) for row in rows)
+        return tuple(Segment(row[0], row[6], row[1], row[4]) for row in rows)
+
+    def interpreter(self) -> str:
+        """Return the path of the dynamic loader that a program asks for ("" for libraries)."""
+        segment = next((segment for segment in self.segments() if segment.type == PT_INTERP), None)
+        if segment is None:
+            return ""
+        return (
+            bytes(self._data[segment.offset : segment.offset + segment.size]).rstrip(b"\0").decode("utf-8", "replace")
+        )
 
     def _section(self, kind: int) -> _Section | None:
         return next((section for section in self._sections if section.type == kind), None)
@@ -141,19 +186,21 @@ class Elf:
         if section is None:
             return ObjectSymbols(frozenset(), frozenset())
         strings = self._strings(section)
-        defined, undefined, weak = set(), set(), set()
-        for name, info, _, index in self._symbol_rows(section):
+        defined, undefined, weak, hidden = set(), set(), set(), set()
+        for name, info, other, index in self._symbol_rows(section):
             binding = info >> 4
             if binding == _STB_LOCAL or not name:
                 continue
             text = _text(strings, name)
             if index != _SHN_UNDEF:
                 defined.add(text)
+                if other & 3 in (_STV_INTERNAL, _STV_HIDDEN):
+                    hidden.add(text)
             elif binding == _STB_WEAK:
                 weak.add(text)
             else:
                 undefined.add(text)
-        return ObjectSymbols(frozenset(defined), frozenset(undefined), frozenset(weak))
+        return ObjectSymbols(frozenset(defined), frozenset(undefined), frozenset(weak), frozenset(defined - hidden))
 
     def dynamic(self) -> Dynamic | None:
         """Return the dynamic section's claims; None for objects and static executables."""
@@ -164,12 +211,16 @@ class Elf:
         record = struct.Struct(self._order + ("QQ" if self.bits == 64 else "II"))
         content = self._content(section)
         texts: dict[int, list[str]] = {}
+        numbers: dict[int, int] = {}
         for tag, value in record.iter_unpack(content[: len(content) // record.size * record.size]):
             if tag == 0:
                 break
             if tag in (_DT_NEEDED, _DT_SONAME, _DT_RPATH, _DT_RUNPATH):
                 texts.setdefault(tag, []).append(_text(strings, value))
-        exported, linkable = self._exports()
+            else:
+                numbers[tag] = value
+        exported, linkable, imported = self._dynamic_symbols()
+        flags, flags_1 = numbers.get(_DT_FLAGS, 0), numbers.get(_DT_FLAGS_1, 0)
         rpath = ":".join(texts.get(_DT_RPATH, []) + texts.get(_DT_RUNPATH, []))
         return Dynamic(
             soname=texts.get(_DT_SONAME, [""])[0],
@@ -178,26 +229,33 @@ class Elf:
             versions=self._needed_versions(),
             exported=exported,
             linkable=linkable,
+            imported=imported,
+            bind_now=bool(_DT_BIND_NOW in numbers or flags & _DF_BIND_NOW or flags_1 & _DF_1_NOW),
+            text_relocations=bool(_DT_TEXTREL in numbers or flags & _DF_TEXTREL),
         )
 
-    def _exports(self) -> tuple[frozenset[str], frozenset[str]]:
+    def _dynamic_symbols(self) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+        """Return the exported, the linkable and the imported names."""
         section = self._section(_SHT_DYNSYM)
         if section is None:
-            return frozenset(), frozenset()
+            return frozenset(), frozenset(), frozenset()
         strings = self._strings(section)
         table = self._section(_SHT_GNU_VERSYM)
         content = self._content(table) if table else memoryview(b"")
         versions = struct.unpack(f"{self._order}{len(content) // 2}H", content[: len(content) // 2 * 2])
-        exported, linkable = set(), set()
+        exported, linkable, imported = set(), set(), set()
         for position, (name, info, other, index) in enumerate(self._symbol_rows(section)):
             hidden = other & 3 in (_STV_INTERNAL, _STV_HIDDEN)
-            if index == _SHN_UNDEF or info >> 4 == _STB_LOCAL or hidden or not name:
+            if info >> 4 == _STB_LOCAL or hidden or not name:
                 continue
             text = _text(strings, name)
+            if index == _SHN_UNDEF:
+                imported.add(text)
+                continue
             exported.add(text)
             if position >= len(versions) or not versions[position] & _HIDDEN_VERSION:
                 linkable.add(text)
-        return frozenset(exported), frozenset(linkable)
+        return frozenset(exported), frozenset(linkable), frozenset(imported)
 
     def _needed_versions(self) -> dict[str, tuple[str, ...]]:
         section = self._section(_SHT_GNU_VERNEED)
@@ -215,7 +273,7 @@ class Elf:
                     auxiliary += step
                 found[_text(strings, file)] = tuple(names)
                 offset += following
-        except struct.error as error:
+        except (struct.error, OverflowError) as error:
             raise self._damaged("symbol versions") from error
         return found
 

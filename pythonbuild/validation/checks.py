@@ -4,7 +4,8 @@ A check is a function from a :class:`Subject` to findings, each finding one line
 findings means that it passed. The decorator :func:`check` gives it an id (stable: users skip checks by it) and a reason
 of one line; its docstring is the explanation that docs/checks.rst shows: what exactly is looked at, what to do about a
 finding. ``validate.py`` has the table of all of them. A check that has nothing to look at raises :class:`NotApplicable`
-with the reason, which is reported and is no failure: so archives of other builders are checked as far as it makes sense.
+with the reason, which is reported and is no failure: so archives of other builders are checked as far as it makes
+sense.
 """
 
 from __future__ import annotations
@@ -132,9 +133,10 @@ class SharedObject:
 class Subject:
     """A distribution's tree and everything that is known of it. Files are read once, when a check first asks.
 
-    ``top`` is the directory ``python``, ``members`` is what the archive holds. ``sysroot`` holds the target's C library as the build saw it (None: symbols
-    of the system cannot be checked); ``expected`` maps the extension modules that must be there, and no others, to
-    ``builtin`` or ``shared``; ``rooms`` are where the built Python can be run, or texts that say why it cannot.
+    ``top`` is the directory ``python``, ``members`` is what the archive holds. ``sysroot`` holds the target's C library
+    as the build saw it (None: symbols of the system cannot be checked); ``expected`` maps the extension modules that
+    must be there, and no others, to ``builtin`` or ``shared``; ``rooms`` are where the built Python can be run, or
+    texts that say why it cannot.
     """
 
     top: Path

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
-from pythonbuild.validation.checks import NotApplicable, Subject, check
+from pythonbuild.validation.checks import MACHINES, NotApplicable, SharedObject, Subject, check
 
-#: Machine numbers of ELF headers by the target's architecture.
-_MACHINES = {"x86_64": 62, "i686": 3, "aarch64": 183, "armv7": 40, "ppc64le": 21, "s390x": 22, "riscv64": 243}
+#: Where every system of a target has its loader.
+_LOADER_PLACES = ("/lib", "/lib64")
+#: The libpython of a build that keeps to the stable ABI: no debug build (``3.13d``), not free-threaded (``3.13t``).
+_RELEASE_LIBRARY = re.compile(r"/libpython3\.\d+\.so[.\d]*$")
 _VERSION = re.compile(r"GLIBC_(\d+(?:\.\d+)*)")
 
 
 @check("elf-machine", "every program and library is for the target's processor")
 def machine(subject: Subject) -> Iterator[str]:
-    expected = _MACHINES.get(subject.target.arch)
+    """The machine number in the header of every ELF file of the installation is that of the target, and where
+    PYTHON.json names an interpreter, that is an ELF file.
+    """
+    expected = MACHINES.get(subject.target.arch)
     if expected is None:
         raise NotApplicable(f"no machine number is known for {subject.target.arch}")
+    subject.require_target()
+    document = subject.description.document
+    if document is not None and document.python_exe not in {file.path for file in subject.shared_objects}:
+        yield f"{document.python_exe}: no ELF file, expected the interpreter"
     for file in subject.shared_objects:
         if file.machine != expected:
             yield f"{file.path}: ELF machine {file.machine}, expected {expected} ({subject.target.arch})"
@@ -24,8 +34,14 @@ def machine(subject: Subject) -> Iterator[str]:
 
 @check("elf-glibc-floor", "no symbol version is newer than the target's oldest glibc")
 def glibc_floor(subject: Subject) -> Iterator[str]:
+    """Every version of a symbol of glibc that a program or library asks for is at most the target's floor, and none is
+    private to one release of glibc. Otherwise the loader of an older system refuses it.
+
+    A new version comes in where the compiler did not see the target's sysroot.
+    """
     if subject.target.libc != "glibc":
         raise NotApplicable(f"the target's C library is {subject.target.libc}")
+    subject.require_target()
     floor = _number(subject.target.glibc_floor)
     for file in subject.shared_objects:
         for library, versions in file.dynamic.versions.items() if file.dynamic else ():
@@ -42,6 +58,10 @@ def _number(version: str) -> tuple[int, ...]:
 
 @check("elf-needed", "only libraries that every system of the target has, or that are shipped, are needed")
 def needed(subject: Subject) -> Iterator[str]:
+    """Each DT_NEEDED entry is the soname of a library in the archive or one of the target's ``system_libraries``.
+    Everything else has to be linked statically: a configure script has found a library of the build root.
+    """
+    subject.require_target()
     allowed = set(subject.target.system_libraries)
     shipped = {file.dynamic.soname for file in subject.shared_objects if file.dynamic and file.dynamic.soname}
     for file in subject.shared_objects:
@@ -52,6 +72,9 @@ def needed(subject: Subject) -> Iterator[str]:
 
 @check("elf-rpath", "shipped libraries are found from wherever the tree stands")
 def rpath(subject: Subject) -> Iterator[str]:
+    """Each directory of DT_RPATH and DT_RUNPATH begins with ``$ORIGIN``, the directory of the file itself. Anything
+    else is a path of the build, or one in which anybody could put a library.
+    """
     for file in subject.shared_objects:
         for path in file.dynamic.rpath if file.dynamic else ():
             if not path.startswith("$ORIGIN"):
@@ -60,6 +83,11 @@ def rpath(subject: Subject) -> Iterator[str]:
 
 @check("elf-exports", "no symbol of a dependency is exported, where it would clash with other copies in the process")
 def exports(subject: Subject) -> Iterator[str]:
+    """No name that a program or library exports is defined by a static library of a dependency alone. A wheel that
+    brings its own copy of OpenSSL, say, would be bound to ours, or ours to the wheel's.
+
+    ``-Wl,--exclude-libs,ALL`` keeps the names of static libraries inside.
+    """
     info = subject.document.build_info
     mine: set[str] = set()
     for path in (*info.core.objs, *(path for entry in info.extensions.values() for path in entry.objs)):
@@ -73,4 +101,61 @@ def exports(subject: Subject) -> Iterator[str]:
             yield f"{file.path}: exports {name} of {owners[name]}"
 
 
-CHECKS = (machine, glibc_floor, needed, rpath, exports)
+@check("elf-loader", "programs ask for the target's own dynamic loader")
+def loader(subject: Subject) -> Iterator[str]:
+    """The path in PT_INTERP is absolute, and its last part is one of the target's ``system_libraries``: the kernel
+    finds the loader by this path alone, so one of the build would make a program that cannot be started anywhere else.
+    """
+    subject.require_target()
+    for file in subject.shared_objects:
+        directory, _, name = file.interpreter.rpartition("/")
+        if file.interpreter and (directory not in _LOADER_PLACES or name not in subject.target.system_libraries):
+            yield f"{file.path}: is started by {file.interpreter}, expected a loader of the target in /lib or /lib64"
+
+
+@check("elf-libpython", "interpreter and libpython export the whole C API, and the same")
+def libpython(subject: Subject) -> Iterator[str]:
+    """What the objects of the core and of the builtin modules define for others to use (the names that begin with
+    ``Py`` or ``_Py``) is exported by the interpreter and by the shared libpython. Extension modules that were compiled
+    against one then work with the other, and nothing that the headers declare is missing at run time.
+    """
+    info = subject.document.build_info
+    files = {file.path: file for file in subject.shared_objects}
+    entries = [entry for entry in info.extensions.values() if entry.linkage == "builtin"]
+    expected = {name for path in (*info.core.objs, *(path for entry in entries for path in entry.objs))
+                for name in subject.object(path).visible if _is_api(name)}  # fmt: skip
+    for path in filter(None, (subject.document.python_exe, info.core.shared_lib)):
+        exported = _exported(files.get(path))
+        yield from (f"{path}: does not export {name}, which the objects define" for name in sorted(expected - exported))
+        yield from (f"{path}: exports {name}, which no object defines" for name in sorted(exported - expected))
+
+
+def _exported(file: SharedObject | None) -> set[str]:
+    return {name for name in file.dynamic.exported if _is_api(name)} if file and file.dynamic else set()
+
+
+def _is_api(name: str) -> bool:
+    return name.startswith(("Py", "_Py"))
+
+
+@check("elf-stable-abi", "libpython3.so leads to the libpython of this version")
+def stable_abi(subject: Subject) -> Iterator[str]:
+    """Programs that keep to the stable ABI are linked with ``libpython3.so``. It exports nothing itself, but needs the
+    libpython of the version, by its soname, and that library is in the archive. Debug builds have none.
+    """
+    shared_lib = subject.document.build_info.core.shared_lib
+    if shared_lib is None or not _RELEASE_LIBRARY.search(shared_lib):
+        raise NotApplicable(f"{shared_lib or 'a build without a shared libpython'} has no libpython3.so")
+    files = {file.path: file for file in subject.shared_objects}
+    path = str(PurePosixPath(shared_lib).with_name("libpython3.so"))
+    stable, library = (files[name].dynamic if name in files else None for name in (path, shared_lib))
+    soname = library.soname if library else ""
+    if soname != PurePosixPath(shared_lib).name:
+        yield f"{shared_lib}: soname {soname or 'none'}, expected its own file name"
+    if stable is None:
+        yield f"{path}: no shared library"
+    elif soname not in stable.needed:
+        yield f"{path}: needs {', '.join(stable.needed) or 'nothing'}, expected {soname} among it"
+
+
+CHECKS = (machine, glibc_floor, needed, loader, rpath, exports, libpython, stable_abi)

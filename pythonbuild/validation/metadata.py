@@ -12,8 +12,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from pythonbuild.distribution.python_json import NO_INIT_FUNCTION, LinkEntry
-from pythonbuild.validation.checks import NotApplicable, Subject, check
+from pythonbuild.distribution import typed_json
+from pythonbuild.distribution.objectfile import BITCODE_MAGICS, ET_REL, Elf, library_members
+from pythonbuild.distribution.python_json import NO_INIT_FUNCTION, LinkEntry, PythonJson
+from pythonbuild.validation.checks import MACHINES, NotApplicable, Subject, check
 from pythonbuild.validation.linking import Resolver, SystemLibraries
 
 _PATCHLEVEL = re.compile(r'^#define PY_VERSION\s+"([^"+]+)\+?"', re.MULTILINE)
@@ -31,11 +33,85 @@ def _all_links(subject: Subject) -> Iterator[tuple[str, LinkEntry]]:
         yield from ((f"extensions.{name}: link {link.name}", link) for link in entry.links)
 
 
+@check("metadata-format", "PYTHON.json is there and has the form of its format")
+def format_(subject: Subject) -> Iterator[str]:
+    """The file is JSON, its ``version`` is a format that is known, every key that this format requires is there, and
+    every value is of the right type. Format 0 is described in :doc:`python-json`; of the formats 1 to 8 that other
+    builders write only what they have in common is looked at.
+
+    The checks that need the description do not apply where it cannot be read.
+    """
+    description = subject.description
+    if description.problem:
+        yield description.problem
+    elif not description.format:
+        raise NotApplicable(description.absent)
+
+
+@check("metadata-schema", "no key of PYTHON.json is missing or unknown, and every text has the form of its key")
+def schema(subject: Subject) -> Iterator[str]:
+    """All keys of format 0 are there, those with defaults too, and no other; hashes, versions, dates, the linkage of a
+    module and so on look as they should. A key that nobody knows is a spelling mistake or a change of the format that
+    docs/python-json.rst does not tell.
+    """
+    document = subject.document
+    yield from _key_differences(subject.description.plain, typed_json.to_plain(document), "")
+    for place, value, pattern in _texts(document):
+        if not re.fullmatch(pattern, value):
+            yield f"{place}: {value!r}, expected the form {pattern}"
+
+
+def _key_differences(found: object, known: object, place: str) -> Iterator[str]:
+    if isinstance(found, dict) and isinstance(known, dict):
+        for key in sorted(found.keys() | known.keys()):
+            path = f"{place}.{key}" if place else key
+            if key not in known:
+                yield f"{path}: unknown key"
+            elif key not in found:
+                yield f"{path}: missing"
+            else:
+                yield from _key_differences(found[key], known[key], path)
+    elif isinstance(found, list) and isinstance(known, list):
+        for index, (one, other) in enumerate(zip(found, known, strict=False)):
+            yield from _key_differences(one, other, f"{place}[{index}]")
+
+
+#: The form of the texts at the top level.
+_FORMS = {
+    "target_triple": r"[a-z0-9_]+(-[a-z0-9_]+){2,3}", "os": "linux|macos|windows", "arch": "[a-z0-9_]+",
+    "python_flavor": "cpython", "python_version": r"\d+\.\d+\.\d+((a|b|rc)\d+)?",
+    "python_major_minor_version": r"\d+\.\d+", "build_options": r"[a-z0-9]+(\+[a-z0-9]+)*",
+    "build_date": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|\+00:00)", "libc": "glibc|musl|", "libc_floor": r"(\d+(\.\d+)*)?",
+}  # fmt: skip
+_IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
+
+
+def _texts(document: PythonJson) -> Iterator[tuple[str, str, str]]:
+    """Yield place, value and form."""
+    yield from ((key, getattr(document, key), form) for key, form in _FORMS.items())
+    yield "build_info.object_file_format", document.build_info.object_file_format, "elf|mach-o|coff"
+    for name, entry in document.build_info.extensions.items():
+        yield f"build_info.extensions.{name}.linkage", entry.linkage, "builtin|shared"
+        yield f"build_info.extensions.{name}.init_fn", entry.init_fn, _IDENTIFIER
+    for index, source in enumerate(document.sources):
+        yield f"sources[{index}].sha256", source.sha256, "[0-9a-f]{64}"
+        yield f"sources[{index}].homepage", source.homepage, "https?://.+"
+        yield from (
+            (f"sources[{index}].urls[{number}]", url, "(https?|ftp)://.+") for number, url in enumerate(source.urls)
+        )
+
+
 @check("metadata-paths", "every path in PYTHON.json exists in the archive")
 def paths(subject: Subject) -> Iterator[str]:
-    for key, path in subject.document.paths().items():
+    """Each value that names a file or a directory is looked up: objects, libraries, licence texts, the interpreter. In
+    format 0 it lies in ``install``, ``build`` or ``licenses``. This is checked for the formats of other builders, too.
+    """
+    if not subject.description.format:
+        raise NotApplicable(subject.description.absent)
+    places = ("install", "build", "licenses") if subject.description.is_ours else ()
+    for key, path in subject.description.paths().items():
         parts = PurePosixPath(path).parts
-        if not parts or parts[0] not in ("install", "build", "licenses") or ".." in parts:
+        if not parts or path.startswith("/") or ".." in parts or (places and parts[0] not in places):
             yield f"{key}: {path} is not a path below install, build or licenses"
         elif not (subject.top / path).exists():
             yield f"{key}: {path} is not in the archive"
@@ -43,6 +119,9 @@ def paths(subject: Subject) -> Iterator[str]:
 
 @check("metadata-target", "PYTHON.json names the target, and the version that the headers name")
 def target(subject: Subject) -> Iterator[str]:
+    """Triple, system and processor are those of the target that is validated for, and the version is what
+    ``patchlevel.h`` says and begins with the shorter one.
+    """
     document, expected = subject.document, subject.target
     for key, value in (("target_triple", expected.triple), ("os", expected.os), ("arch", expected.arch)):
         if getattr(document, key) != value:
@@ -52,10 +131,16 @@ def target(subject: Subject) -> Iterator[str]:
     found = match[1] if match else "no version"
     if found != document.python_version:
         yield f"python_version: {document.python_version}, {document.python_include}/patchlevel.h has {found}"
+    if not document.python_version.startswith(f"{document.python_major_minor_version}."):
+        yield f"python_major_minor_version: {document.python_major_minor_version}, of {document.python_version}"
 
 
 @check("metadata-objects", "every object that CPython linked is listed, once, and is there")
 def objects(subject: Subject) -> Iterator[str]:
+    """``core.objs`` and the modules' ``objs`` are compared with the link lines of CPython's own build, which stand in
+    ``build/cpython-build.json``: the same objects, each once, and no object in ``build`` that nobody accounts for.
+    Whoever links the interpreter again gets the same one.
+    """
     listed = Counter(_listed_objects(subject))
     yield from (f"{path}: listed {count} times" for path, count in listed.items() if count > 1)
     build = subject.build
@@ -72,8 +157,47 @@ def objects(subject: Subject) -> Iterator[str]:
     yield from (f"{path}: in the archive, but not listed" for path in sorted(present - listed.keys() - members))
 
 
+@check("metadata-object-files", "every object and every member of a static library is for the target's processor")
+def object_files(subject: Subject) -> Iterator[str]:
+    """The ELF header of every ``.o`` file, and of every object in the ``.a`` files, names the target's machine and its
+    word size, and that the file is a relocatable object. LLVM bitcode is let pass in builds with link-time
+    optimisation.
+    """
+    subject.require_target()
+    machine = MACHINES.get(subject.target.arch)
+    if machine is None:
+        raise NotApplicable(f"no machine number is known for {subject.target.arch}")
+    bits = 32 if subject.target.arch in ("i686", "armv7") else 64
+    bitcode = "lto" in str(subject.description.plain.get("build_options", ""))
+    for name, content in _object_contents(subject):
+        if bytes(content[:4]) in BITCODE_MAGICS:
+            if not bitcode:
+                yield f"{name}: LLVM bitcode in a build without link-time optimisation"
+            continue
+        elf = Elf(content, name)
+        if (elf.machine, elf.bits) != (machine, bits):
+            yield f"{name}: ELF machine {elf.machine} with {elf.bits} bits, expected {machine} with {bits}"
+        elif elf.type != ET_REL:
+            yield f"{name}: no relocatable object (ELF type {elf.type})"
+
+
+def _object_contents(subject: Subject) -> Iterator[tuple[str, bytes | memoryview]]:
+    for path in sorted(subject.top.rglob("*.[ao]")):
+        if path.is_symlink() or not path.is_file():
+            continue
+        name = path.relative_to(subject.top).as_posix()
+        if path.suffix == ".o":
+            yield name, path.read_bytes()
+        else:
+            yield from ((f"{name}({member})", content) for member, content in library_members(path.read_bytes(), name))
+
+
 @check("metadata-extensions", "the extension modules are exactly those that this version and target have")
 def extensions(subject: Subject) -> Iterator[str]:
+    """The names and how each is linked are compared with what CPython's build made, with
+    ``cpython-unix/extension-modules.yml`` for this version and target, and with the files in ``lib-dynload``. Neither a
+    missing module nor one too many is let pass.
+    """
     listed = {name: entry.linkage for name, entry in subject.document.build_info.extensions.items()}
     built = {name: extension.linkage for name, extension in subject.build.extensions.items()}
     yield from _differences(listed, dict(built), "CPython's build")
@@ -95,6 +219,7 @@ def _differences(listed: dict[str, str], other: dict[str, str], origin: str) -> 
 
 @check("metadata-ownership", "modules without objects are the core's, and shared modules have their file")
 def ownership(subject: Subject) -> Iterator[str]:
+    """``in_core`` says that a module has no objects of its own, and only shared modules have a ``shared_lib``."""
     for name, entry in sorted(subject.document.build_info.extensions.items()):
         if entry.in_core == bool(entry.objs):
             yield f"{name}: in_core is {str(entry.in_core).lower()} with {len(entry.objs)} objects"
@@ -104,6 +229,9 @@ def ownership(subject: Subject) -> Iterator[str]:
 
 @check("metadata-init-functions", "every extension module's init function is defined by its objects")
 def init_functions(subject: Subject) -> Iterator[str]:
+    """The symbol ``init_fn`` is defined by one of the module's ``objs``, or of the core's for modules in the core. An
+    inittab that names it can then be linked.
+    """
     info = subject.document.build_info
     core = _defined(subject, info.core.objs)
     for name, entry in sorted(info.extensions.items()):
@@ -120,6 +248,9 @@ def _defined(subject: Subject, paths: Iterable[str]) -> set[str]:
 
 @check("metadata-links", "every link says where its library comes from, and the system's are the target's")
 def links(subject: Subject) -> Iterator[str]:
+    """Each link is one of three: a library of the archive (``path_static`` or ``path_dynamic``), one of the target's
+    ``system_libraries``, or a framework.
+    """
     allowed = subject.target.system_libraries
     for place, link in _all_links(subject):
         kinds = [link.path_static is not None or link.path_dynamic is not None, link.system and not link.framework,
@@ -132,6 +263,10 @@ def links(subject: Subject) -> Iterator[str]:
 
 @check("metadata-symbols", "every symbol left undefined is defined by another object, a listed link or the system")
 def symbols(subject: Subject) -> Iterator[str]:
+    """Symbols are resolved as a linker would: every name that the core's and each module's objects leave undefined is
+    looked for in the other objects, in the static libraries that are listed (whose members have undefined names in
+    turn), and in the target's own C library. A name that is found nowhere means that a link is missing from the list.
+    """
     if subject.sysroot is None:
         raise NotApplicable("the target's C library is not at hand")
     info = subject.document.build_info
@@ -163,11 +298,18 @@ def _users(subject: Subject, objs: Iterable[str], unresolved: dict[str, str]) ->
 
 @check("metadata-licences", "everything that is linked in has its licence and its licence text in the archive")
 def licences(subject: Subject) -> Iterator[str]:
+    """Every static library that the core or a module links belongs to one of ``sources``, each of which has an SPDX
+    expression and a licence text that is not empty; CPython's own text is there, and each module lists the licences and
+    the texts of what it links, no more and no less.
+    """
     document = subject.document
     known = {library: source for source in document.sources for library in source.libraries}
     for path in subject.dependency_libraries:
         if path not in known:
             yield f"{path}: linked, but no entry of sources has it"
+    core_text = subject.top / document.license_path if document.license_path else None
+    if not document.licenses or core_text is None or not core_text.is_file() or not core_text.stat().st_size:
+        yield "licenses: CPython's own licence or its text is missing"
     for source in document.sources:
         if not source.license:
             yield f"sources: {source.name} has no licence"
@@ -175,10 +317,27 @@ def licences(subject: Subject) -> Iterator[str]:
         if not texts or not all(text.is_file() and text.stat().st_size for text in texts):
             yield f"sources: {source.name} has no licence text"
     for name, entry in sorted(document.build_info.extensions.items()):
-        expected = {known[link.path_static].license for link in entry.links if link.path_static in known}
-        if set(entry.licenses) != expected:
-            wanted = ", ".join(sorted(expected)) or "none"
-            yield f"{name}: licences {', '.join(entry.licenses) or 'none'}, of its links {wanted}"
+        own = [known[link.path_static] for link in entry.links if link.path_static in known]
+        for what, listed, expected in (
+            ("licences", set(entry.licenses), {source.license for source in own}),
+            ("licence texts", set(entry.license_paths), {path for source in own for path in source.license_paths}),
+        ):
+            if listed != expected:
+                wanted = ", ".join(sorted(expected)) or "none"
+                yield f"{name}: {what} {', '.join(sorted(listed)) or 'none'}, of its links {wanted}"
 
 
-CHECKS = (paths, target, objects, extensions, ownership, init_functions, links, symbols, licences)
+CHECKS = (
+    format_,
+    schema,
+    paths,
+    target,
+    objects,
+    object_files,
+    extensions,
+    ownership,
+    init_functions,
+    links,
+    symbols,
+    licences,
+)

@@ -5,28 +5,30 @@
     report = validate(tree, target, sysroot=…, expected=…, rooms=…)
     report.raise_if_failed("cpython-3.13.15")
 
-``tree`` is a directory that holds ``python/``, or an archive, which is unpacked first.
+``tree`` is a directory that holds ``python/``, or an archive, which is read once and unpacked on the way. Every check
+is run, or says why it does not apply; only what cannot even be read to its end is not looked at any further.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pythonbuild.config.model import Target
-from pythonbuild.distribution.archive import METADATA, TOP, unpack
-from pythonbuild.distribution.python_json import read_python_json
-from pythonbuild.errors import DistributionError, UsageError, ValidationError
-from pythonbuild.validation import behaviour, elf, metadata
+from pythonbuild.distribution.archive import TOP
+from pythonbuild.errors import UsageError, ValidationError
+from pythonbuild.validation import behaviour, elf, hardening, metadata, structure
 from pythonbuild.validation.checks import Check, Result, Subject, run_check
+from pythonbuild.validation.description import read_description
+from pythonbuild.validation.members import Members, tree_members, unpack_members
 from pythonbuild.validation.room import Room
 
 #: Every check there is, in the order in which they run.
-CHECKS: tuple[Check, ...] = (*metadata.CHECKS, *elf.CHECKS, *behaviour.CHECKS)
-
-_FORMAT = ("metadata-format", "PYTHON.json is there and has the form of its format")
+CHECKS: tuple[Check, ...] = (
+    *structure.CHECKS, *metadata.CHECKS, *elf.CHECKS, *hardening.CHECKS, *behaviour.CHECKS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,10 @@ class Report:
     def lines(self) -> list[str]:
         """Return the report as text."""
         return [line for result in self.results for line in result.lines()]
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain data for ``--json``: every check with all of its findings."""
+        return {"ok": self.ok, "checks": [asdict(result) for result in self.results]}
 
     def raise_if_failed(self, what: str) -> None:
         """Raise ValidationError that names the failed checks and the first finding."""
@@ -69,42 +75,30 @@ def validate(
 
     Raises UsageError for an id in ``skip`` that no check has, ArchiveError for an archive that cannot be read.
     """
-    rooms = {name: room for name, room in (rooms or {}).items() if behaviour.PREFIX + name not in skip}
-    unknown = set(skip) - {item.id for item in CHECKS} - {_FORMAT[0]}
+    unknown = set(skip) - {item.id for item in CHECKS}
     if unknown:
         raise UsageError("--skip: unknown check", found=", ".join(sorted(unknown)),
                          expected=f"one of {', '.join(item.id for item in CHECKS)}")  # fmt: skip
+    rooms = {name: room for name, room in (rooms or {}).items() if behaviour.PREFIX + name not in skip}
+
+    def run(tree: Path, members: Members) -> Report:
+        top = tree / TOP
+        subject = Subject(top, members, read_description(top), target, sysroot, expected, rooms)
+        return Report(tuple(_results(subject, skip, note)))
+
     if tree.is_dir():
-        return _validate_tree(tree, target, sysroot, expected, rooms, skip, note)
+        return run(tree, tree_members(tree))
     with tempfile.TemporaryDirectory(prefix="validate-") as directory:
-        unpack(tree, Path(directory))
-        return _validate_tree(Path(directory), target, sysroot, expected, rooms, skip, note)
+        return run(Path(directory), unpack_members(tree, Path(directory)))
 
 
-def _validate_tree(
-    tree: Path,
-    target: Target,
-    sysroot: Path | None,
-    expected: Mapping[str, str] | None,
-    rooms: Mapping[str, Room | str],
-    skip: Collection[str],
-    note: Callable[[str], None],
-) -> Report:
-    results = []
-
-    def add(result: Result) -> None:
-        results.append(result)
+def _results(subject: Subject, skip: Collection[str], note: Callable[[str], None]) -> Iterator[Result]:
+    for item in CHECKS:
+        if item.id in skip:
+            continue
+        result = run_check(item, subject)
         for line in result.lines():
             note(line)
-
-    try:
-        document = read_python_json((tree / METADATA).read_text(encoding="utf-8"), METADATA)
-    except (DistributionError, OSError, UnicodeDecodeError) as error:
-        add(Result(*_FORMAT, "failed", (str(error),)))
-        return Report(tuple(results))
-    add(Result(*_FORMAT, "passed"))
-    subject = Subject(tree / TOP, document, target, sysroot, expected, rooms)
-    for item in CHECKS:
-        if item.id not in skip:
-            add(run_check(item, subject))
-    return Report(tuple(results))
+        yield result
+        if item is structure.READABLE and not result.ok:
+            return  # half an archive fails every other check, too, and says nothing new

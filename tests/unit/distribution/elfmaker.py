@@ -11,6 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 ET_REL, ET_EXEC, ET_DYN = 1, 2, 3
+PT_LOAD, PT_INTERP, PT_GNU_STACK, PT_GNU_RELRO = 1, 3, 0x6474E551, 0x6474E552
+#: Type and flags of the segments that a well-made program has (flags: 1 executable, 2 writable, 4 readable).
+SEGMENTS = ((PT_LOAD, 4), (PT_LOAD, 5), (PT_LOAD, 6), (PT_GNU_RELRO, 4), (PT_GNU_STACK, 6))
+LOADER = "/lib64/ld-linux-x86-64.so.2"
+DT_FLAGS, BIND_NOW, TEXTREL = 30, 8, 4
 _TYPES = {"symtab": 2, "strtab": 3, "dynamic": 6, "dynsym": 11, "verneed": 0x6FFFFFFE, "versym": 0x6FFFFFFF}
 
 
@@ -36,11 +41,25 @@ class _Layout:
             return struct.pack(self.order + "IBBHQQ", name, info, other, index, 0, 0)
         return struct.pack(self.order + "IIIBBH", name, 0, 0, info, other, index)
 
-    def file(self, kind: int, sections: list[tuple[str, bytes, int, int]]) -> bytes:
-        """Return the file; sections are (type, content, link, info), numbered from 1."""
+    def segment(self, kind: int, flags: int, offset: int, size: int) -> bytes:
+        if self.bits == 64:
+            return struct.pack(self.order + "IIQQQQQQ", kind, flags, offset, 0, 0, size, size, 1)
+        return struct.pack(self.order + "8I", kind, offset, 0, 0, size, size, flags, 1)
+
+    def file(self, kind: int, sections: list[tuple[str, bytes, int, int]], *, segments: Iterable[tuple[int, int]] = (),
+             interpreter: str = "", machine: int = 62) -> bytes:  # fmt: skip
+        """Return the file; sections are (type, content, link, info), numbered from 1; segments (type, flags)."""
         wide = self.bits == 64
         header_size, record = (64, "IIQQQQIIQQ") if wide else (52, "10I")
-        contents, headers = b"", struct.pack(self.order + record, *[0] * 10)
+        first_byte, program_header_size = header_size, 56 if wide else 32
+        rows = [(PT_INTERP, 4)] * bool(interpreter) + list(segments)
+        header_size += program_header_size * len(rows)  # sections begin behind the segments' table
+        contents = interpreter.encode() + b"\0" if interpreter else b""
+        table = b"".join(
+            self.segment(kind, flags, header_size, len(contents) if kind == PT_INTERP else 0) for kind, flags in rows
+        )
+        contents += b"\0" * (-len(contents) % 8)
+        headers = struct.pack(self.order + record, *[0] * 10)
         for name, content, link, info in sections:
             offset = header_size + len(contents)
             headers += struct.pack(self.order + record, 0, _TYPES[name], 0, 0, offset, len(content), link, info, 1, 0)
@@ -50,30 +69,37 @@ class _Layout:
         entry_size = 64 if wide else 40
         header = struct.pack(
             self.order + ("HHIQQQIHHHHHH" if wide else "HHIIIIIHHHHHH"),
-            kind, 62, 1, 0, 0, start, 0, header_size, 0, 0, entry_size, len(sections) + 1, 0,
+            kind, machine, 1, 0, first_byte if rows else 0, start, 0, first_byte, program_header_size, len(rows),
+            entry_size, len(sections) + 1, 0,
         )  # fmt: skip
-        return identity + header + contents + headers
+        return identity + header + table + contents + headers
 
 
 def make_object(defined: Iterable[str] = (), undefined: Iterable[str] = (), weak: Iterable[str] = (), *,
-                local: Iterable[str] = (), bits: int = 64, order: str = "<") -> bytes:  # fmt: skip
+                local: Iterable[str] = (), hidden: Iterable[str] = (), bits: int = 64, order: str = "<",
+                machine: int = 62) -> bytes:  # fmt: skip
+    """Return an object; ``hidden`` names are defined, but nothing made of the object can export them."""
     layout, strings = _Layout(bits, order), _Strings()
     rows = [layout.symbol(0, 0, 0, 0)]
     rows += [layout.symbol(strings.add(name), 0x00, 0, 1) for name in local]
     first_global = len(rows)
     rows += [layout.symbol(strings.add(name), 0x12, 0, 1) for name in defined]
+    rows += [layout.symbol(strings.add(name), 0x12, 2, 1) for name in hidden]
     rows += [layout.symbol(strings.add(name), 0x10, 0, 0) for name in undefined]
     rows += [layout.symbol(strings.add(name), 0x20, 0, 0) for name in weak]
-    return layout.file(ET_REL, [("symtab", b"".join(rows), 2, first_global), ("strtab", strings.data, 0, 0)])
+    sections = [("symtab", b"".join(rows), 2, first_global), ("strtab", strings.data, 0, 0)]
+    return layout.file(ET_REL, sections, machine=machine)
 
 
 def make_shared(soname: str = "", needed: Iterable[str] = (), exports: Iterable[str] = (), *,
                 versions: Mapping[str, Iterable[str]] | None = None, old: Iterable[str] = (),
-                hidden: Iterable[str] = (), rpath: str = "", kind: int = ET_DYN, bits: int = 64,
-                order: str = "<") -> bytes:  # fmt: skip
+                hidden: Iterable[str] = (), imports: Iterable[str] = (), rpath: str = "", kind: int = ET_DYN,
+                flags: int = BIND_NOW, segments: Iterable[tuple[int, int]] = SEGMENTS, interpreter: str | None = None,
+                bits: int = 64, order: str = "<", machine: int = 62) -> bytes:  # fmt: skip
     """Return a shared library (or executable): ``versions`` maps needed libraries to the versions wanted of them.
 
-    ``old`` are exported names with a hidden version (``name@VERSION``), ``hidden`` have hidden visibility.
+    ``old`` are exported names with a hidden version (``name@VERSION``), ``hidden`` have hidden visibility, ``imports``
+    are looked for elsewhere. ``flags`` is the DT_FLAGS entry; programs have a loader, or the ``interpreter`` given.
     """
     layout, strings = _Layout(bits, order), _Strings()
     rows, versym = [layout.symbol(0, 0, 0, 0)], [0]
@@ -81,10 +107,14 @@ def make_shared(soname: str = "", needed: Iterable[str] = (), exports: Iterable[
         for name in names:
             rows.append(layout.symbol(strings.add(name), 0x12, visibility, 1))
             versym.append(version)
+    for name in imports:
+        rows.append(layout.symbol(strings.add(name), 0x12, 0, 0))
+        versym.append(1)
     word = "QQ" if bits == 64 else "II"
     tags = [(14, strings.add(soname))] if soname else []
     tags += [(1, strings.add(name)) for name in needed]
     tags += [(29, strings.add(rpath))] if rpath else []
+    tags += [(DT_FLAGS, flags)] if flags else []
     dynamic = b"".join(struct.pack(order + word, *tag) for tag in [*tags, (0, 0)])
     verneed = _verneed(order, versions or {}, strings)
     sections = [
@@ -95,7 +125,9 @@ def make_shared(soname: str = "", needed: Iterable[str] = (), exports: Iterable[
     ]
     if versions:
         sections.append(("verneed", verneed, 1, len(versions)))
-    return layout.file(kind, sections)
+    if interpreter is None:
+        interpreter = LOADER if kind == ET_EXEC else ""
+    return layout.file(kind, sections, segments=segments, interpreter=interpreter, machine=machine)
 
 
 def _verneed(order: str, versions: Mapping[str, Iterable[str]], strings: _Strings) -> bytes:

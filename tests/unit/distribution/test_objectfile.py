@@ -17,9 +17,9 @@ LAYOUTS = [(64, "<"), (64, ">"), (32, "<"), (32, ">")]
 
 @pytest.mark.parametrize(("bits", "order"), LAYOUTS)
 def test_symbols(bits: int, order: str) -> None:
-    data = make_object(["a", "b"], ["c"], ["w"], local=["l"], bits=bits, order=order)
+    data = make_object(["a", "b"], ["c"], ["w"], local=["l"], hidden=["h"], bits=bits, order=order)
     symbols = Elf(data, "x.o").symbols()
-    assert symbols == ObjectSymbols(frozenset("ab"), frozenset("c"), frozenset("w"))
+    assert symbols == ObjectSymbols(frozenset("abh"), frozenset("c"), frozenset("w"), frozenset("ab"))
 
 
 @pytest.mark.parametrize(("bits", "order"), LAYOUTS)

@@ -6,7 +6,7 @@ It is correct: every check of the validation passes on it. A test changes one th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from tests.unit.distribution.elfmaker import ET_EXEC, make_library, make_object,
 TARGET = Target(
     triple="x86_64-unknown-linux-gnu", os="linux", arch="x86_64", libc="glibc", glibc_floor="2.17",
     debian_architecture="amd64", multiarch="x86_64-linux-gnu", autoconf_host="x86_64-linux-gnu", root="build",
-    sysroot="sysroot", environment={}, system_libraries=("libc.so.6", "libm.so.6", "libpthread.so.0"),
+    sysroot="sysroot", environment={},
+    system_libraries=("ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6", "libpthread.so.0"),
     options=("noopt",),
 )  # fmt: skip
 
@@ -45,6 +46,13 @@ OBJECTS: dict[str, bytes] = {
     "Modules/_testcapi.o": make_object(["PyInit__testcapi"], ["PyModule_Create2"]),
 }  # fmt: skip
 
+#: What the objects of the core and of the builtin modules define for others.
+API = ("PyInit__sha2", "PyInit__ssl", "PyInit_math", "PyInit_posix", "PyMarshal_Init", "PyModule_Create2",
+       "PyOS_FSPath", "Py_BytesMain", "_PyImport_Inittab")  # fmt: skip
+#: What an interpreter that was compiled with all protections calls.
+CHECKED = ("__stack_chk_fail", *(f"__{name}_chk" for name in (
+    "fprintf", "memcpy", "memmove", "memset", "snprintf", "sprintf", "strcat", "strcpy")))  # fmt: skip
+
 CONFIG_C = """
 extern PyObject* PyInit_posix(void);
 struct _inittab _PyImport_Inittab[] = {
@@ -63,6 +71,14 @@ def write(path: Path, content: bytes | str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
+
+
+def make_program(needed: Iterable[str] = ("libc.so.6",), exports: Iterable[str] = API, **options: Any) -> bytes:
+    return make_shared("", needed, exports, **{"imports": CHECKED, "kind": ET_EXEC, **options})
+
+
+def make_libpython(needed: Iterable[str] = ("libc.so.6",), exports: Iterable[str] = API, **options: Any) -> bytes:
+    return make_shared("libpython3.13.so.1.0", needed, exports, **{"imports": CHECKED, **options})
 
 
 def make_cpython_tree(tree: Path) -> Path:
@@ -87,11 +103,10 @@ def make_cpython_tree(tree: Path) -> Path:
     }  # fmt: skip
     write(build / "cpython-build.json", json.dumps(facts))
     versions = {"libc.so.6": ["GLIBC_2.2.5", "GLIBC_2.17"]}
-    program = make_shared("", ["libc.so.6", "libm.so.6"], ["Py_BytesMain"], versions=versions, kind=ET_EXEC)
+    program = make_program(["libc.so.6", "libm.so.6"], versions=versions)
     write(install / "bin/python3.13", program).chmod(0o755)
     (install / "bin/python3").symlink_to("python3.13")
-    library = make_shared("libpython3.13.so.1.0", ["libc.so.6"], ["Py_BytesMain"], versions=versions)
-    write(install / "lib/libpython3.13.so.1.0", library)
+    write(install / "lib/libpython3.13.so.1.0", make_libpython(versions=versions))
     write(install / "lib/libpython3.so", make_shared("libpython3.so", ["libpython3.13.so.1.0"], rpath="$ORIGIN"))
     write(install / "lib/python3.13/os.py", "")
     write(install / "lib/python3.13/lib-dynload/_testcapi.so", make_shared("", ["libc.so.6"], ["PyInit__testcapi"]))

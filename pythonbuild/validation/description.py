@@ -1,0 +1,114 @@
+"""PYTHON.json as it is found: this project's format 0, or what other builders of such archives write.
+
+The formats "1" to "8" are python-build-standalone's. They differ from format 0 in one thing that matters here: every
+extension module is a list of variants. The checks that compare the description with the objects read format 0 only;
+what every format says in the same words (paths, the target) is read from the plain JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pythonbuild.distribution.archive import METADATA
+from pythonbuild.distribution.python_json import FORMAT_VERSION, PATH_KEYS, PythonJson, read_python_json
+from pythonbuild.distribution.typed_json import JsonFormatError
+from pythonbuild.errors import DistributionError
+
+OTHER_FORMATS = tuple(str(number) for number in range(1, 9))
+#: What an archive without a description holds directly below ``python/``.
+_INSTALLATION = ("bin", "lib", "python.exe")
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known of an archive from its PYTHON.json.
+
+    ``format`` is "" where there is none. ``document`` is None for every format but 0; ``absent`` then says why.
+    ``problem`` is what is wrong with the description itself, if anything.
+    """
+
+    format: str = ""
+    plain: Mapping[str, Any] = field(default_factory=dict)
+    document: PythonJson | None = None
+    absent: str = ""
+    problem: str = ""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this project's own rules apply: not to archives that are described in another format, or not at all.
+
+        A description that cannot be read is taken for one of ours.
+        """
+        return self.format == FORMAT_VERSION or bool(self.problem)
+
+    def paths(self) -> dict[str, str]:
+        """Return every path that is named, by the key that names it, in whichever format."""
+        if self.document is not None:
+            return self.document.paths()
+        return dict(_paths(self.plain, "", ""))
+
+
+def read_description(top: Path) -> Description:
+    """Read ``top``/PYTHON.json. What is wrong with it is told in ``problem``, never raised."""
+    path = top / "PYTHON.json"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if any((top / name).exists() for name in _INSTALLATION) and not (top / "install").exists():
+            return Description(absent="there is no PYTHON.json: an archive of the installation alone")
+        return _wrong(f"{METADATA}: not there")
+    except (OSError, UnicodeDecodeError) as error:
+        return _wrong(f"{METADATA}: cannot be read: {error}")
+    try:
+        version = _version(text)
+        if version in OTHER_FORMATS:
+            plain = json.loads(text)
+            _check_other(plain)
+            return Description(version, plain, absent=f"PYTHON.json is of format {version}, not {FORMAT_VERSION}")
+        return Description(FORMAT_VERSION, json.loads(text), read_python_json(text, METADATA))
+    except DistributionError as error:
+        return _wrong(str(error))
+
+
+def _wrong(problem: str) -> Description:
+    return Description(problem=problem, absent="PYTHON.json cannot be read (metadata-format)")
+
+
+def _version(text: str) -> str:
+    try:
+        plain = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise JsonFormatError(f"{METADATA}: not JSON", found=error) from error
+    version = plain.get("version") if isinstance(plain, dict) else None
+    return version if isinstance(version, str) else ""
+
+
+def _check_other(plain: Mapping[str, Any]) -> None:
+    """Check what all other formats have in common. Raises JsonFormatError."""
+    for place in ("python_exe", "python_version", "build_info.core", "build_info.extensions"):
+        value: Any = plain
+        for key in place.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        expected = dict if place.startswith("build_info") else str
+        if not isinstance(value, expected):
+            raise JsonFormatError(f"{METADATA}: {place}", found=json.dumps(value)[:60],
+                                  expected="an object" if expected is dict else "text")  # fmt: skip
+    for name, variants in plain["build_info"]["extensions"].items():
+        if not isinstance(variants, list) or not all(isinstance(variant, dict) for variant in variants):
+            raise JsonFormatError(f"{METADATA}: build_info.extensions.{name}", found=json.dumps(variants)[:60],
+                                  expected=f"a list of variants, as format {plain['version']} has it")  # fmt: skip
+
+
+def _paths(value: object, place: str, key: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _paths(item, f"{place}.{name}" if place else name, name)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _paths(item, f"{place}[{index}]", key)
+    elif key in PATH_KEYS and isinstance(value, str) and value:
+        yield place, value
