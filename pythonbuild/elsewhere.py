@@ -209,14 +209,15 @@ def build_elsewhere(conditions: Conditions, request: Request, note: Callable[[st
     ):
         with _fewer_cores(conditions.cores):
             process = subprocess.Popen(command, **_circumstances(conditions), stdout=subprocess.PIPE, stderr=errors)
+        assert process.stdout is not None
         try:
-            assert process.stdout is not None
             for line in process.stdout:
                 events.write(line)
                 log.add(line)
             status = process.wait()
         finally:
             _end(process)
+            process.stdout.close()
     if status:
         raise _failure(conditions, status, log.error)
     return Built(tuple(log.archives), began, time.monotonic() - clock, log.count("built"), log.count("cached"))

@@ -29,7 +29,7 @@ def look_deeper(contents: Path) -> list[str]:
         done = subprocess.run(command, cwd=contents, capture_output=True, check=False, timeout=_SECONDS,
                               env={**os.environ, "LC_ALL": "C.UTF-8"})  # fmt: skip
     except subprocess.TimeoutExpired:
-        return [f"diffoscope was ended after {_SECONDS // 60} minutes"]
+        return [f"diffoscope was ended after {_SECONDS} seconds"]
     except OSError as error:
         return [f"{program} cannot be run: {error.strerror}"]
     lines = done.stdout.decode("utf-8", "replace").splitlines()

@@ -1,0 +1,363 @@
+"""Verification with a command that stands in for the build: what it stores in its archive is varied, and noticed.
+
+The stand-in is an entry script in a checkout of its own. Its ``recipe`` is one expression; the value goes into the
+archive. A recipe that stores anything about its circumstances must be found out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pythonbuild import elsewhere
+from pythonbuild.cli.arguments import parse
+from pythonbuild.cli.main import main
+from pythonbuild.cli.requests import make_request
+from pythonbuild.distribution import diffoscope
+from pythonbuild.distribution.archive import ArchiveError
+from pythonbuild.elsewhere import ElsewhereError, files_of, remove
+from pythonbuild.engine.events import Event, Note
+from pythonbuild.environments import docker, sandbox
+from pythonbuild.environments.base import Probe
+from pythonbuild.errors import UsageError
+from pythonbuild.reproducibility import Verification, Wishes, verify
+from tests.unit.distribution.trees import make_distribution
+
+ENTRY = """
+import gzip, io, json, os, socket, sys, tarfile, time
+
+arguments = sys.argv[1:]
+here = os.path.dirname(os.path.realpath(__file__))
+
+def value(flag):
+    return arguments[arguments.index(flag) + 1]
+
+def tell(event, **fields):
+    print(json.dumps({"event": event, **fields}), flush=True)
+
+def read(name):
+    with open(os.path.join(here, name)) as file:
+        return file.read()
+
+if arguments[0] == "doctor":
+    sys.exit(0)
+cache = value("--cache-dir")
+done = os.path.join(cache, value("--python"))
+tell("Note", text="an old pin", level="warning")
+tell("StepFinished", step="zlib", status="cached" if os.path.exists(done) else "built", seconds=1.5)
+if "fail" in read("recipe"):
+    tell("StepFinished", step="zlib", status="failed", seconds=1.5, tail=["no such header"])
+    tell("Error", reason="step-failed", message="step zlib failed", exit_code=1)
+    sys.exit(1)
+if "refuse" in read("recipe"):
+    tell("Error", reason="usage", message="--options: not there for this target", exit_code=2)
+    sys.exit(2)
+open(done, "w").close()
+path = os.path.join(value("--output"), "cpython-%s.tar.gz" % value("--python"))
+with open(path, "wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as zipped, \\
+        tarfile.open(fileobj=zipped, mode="w") as tar:
+    texts = {"python/PYTHON.json": read("PYTHON.json"), "python/install/value.txt": "%s\\n" % (eval(read("recipe")),)}
+    for name, text in texts.items():
+        info = tarfile.TarInfo(name)
+        info.size = len(text.encode())
+        tar.addfile(info, io.BytesIO(text.encode()))
+tell("Published", path=path, size=1, sha256="")
+print("not an event")
+"""
+
+
+@pytest.fixture(autouse=True)
+def _environments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "probe_docker", lambda: Probe(True, "docker"))
+    monkeypatch.setattr(sandbox, "probe_sandbox", lambda: Probe(True, "namespaces"))
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    _, document = make_distribution(tmp_path / "made")
+    directory = tmp_path / "checkout"
+    directory.mkdir()
+    (directory / "build-linux.py").write_text(textwrap.dedent(ENTRY))
+    (directory / "recipe").write_text("'constant'")
+    (directory / "PYTHON.json").write_text(document.to_text())
+    return directory
+
+
+def wishes(checkout: Path, *words: str, place: Path | None = None) -> Wishes:
+    arguments = parse(["verify-reproducible", "--cache-dir", str((place or checkout.parent) / "cache"), *words], {})
+    given = {name for name in ("python", "target_triple", "options") if arguments.origin(name)}
+    request = make_request(arguments, checkout)
+    return Wishes(request, arguments["against"], arguments["work"], arguments["keep"], given)
+
+
+def verified(checkout: Path, recipe: str, *words: str, place: Path | None = None) -> Verification:
+    (checkout / "recipe").write_text(recipe)
+    return verify(wishes(checkout, *words, place=place), lambda _: None)
+
+
+def conditions(verification: Verification) -> dict[str, tuple[str, str]]:
+    return {name: (first, second) for name, first, second in verification.rows}
+
+
+def test_the_same_bytes(checkout: Path) -> None:
+    events: list[Event] = []
+    verification = verify(wishes(checkout, "--jobs", "3"), events.append)
+    assert verification.identical
+    told = conditions(verification)
+    assert told["jobs"] == ("3", "4")
+    assert told["environment"] == ("docker", "sandbox")
+    assert told["store"] == ("empty", "empty")
+    assert told["steps built"] == ("1", "1")
+    for name in ("checkout", "cache", "locale", "time zone", "umask", "home", "variables", "file times"):
+        assert told[name][0] != told[name][1], name
+    assert " " in told["checkout"][1]
+    assert not told["checkout"][1].isascii()
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert "first: zlib built in 2 s" in notes
+    assert "second: an old pin" in notes
+    assert verification.kept is None
+    assert list((checkout.parent / "cache").iterdir()) == [], "nothing is left"
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    ["time.time_ns()", "here", "os.getcwd()", "cache", "os.path.expanduser('~')", "value('--jobs')",
+     "value('--environment')", "time.strftime('%Y-%m-%d')", "os.environ['TZ']", "os.environ['LC_ALL']",
+     "os.environ.get('CFLAGS')", "os.environ.get('CC')", "os.environ.get('SOURCE_DATE_EPOCH')", "os.umask(0)",
+     "os.stat(os.path.join(here, 'recipe')).st_mtime", "oct(os.stat(os.path.join(here, 'recipe')).st_mode)",
+     "__import__('tempfile').gettempdir()"],
+)  # fmt: skip
+def test_every_circumstance_that_gets_into_an_archive_is_noticed(checkout: Path, recipe: str) -> None:
+    verification = verified(checkout, recipe)
+    assert not verification.identical
+    (comparison,) = verification.comparisons
+    assert [difference.member for difference in comparison.differences] == ["python/install/value.txt"]
+    assert comparison.differences[0].detail.startswith("line 1: ")
+    assert verification.deeper == (diffoscope.HOW_TO_GET,)
+    assert verification.kept is not None
+    assert sorted(path.name for path in (verification.kept / "differing").iterdir()) == ["first", "second"]
+    assert all(path.exists() for path in (comparison.first, comparison.second)), "what differs is kept"
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """A directory that every user may enter, as pytest's own are not."""
+    directory = Path(tempfile.mkdtemp(prefix="verify-"))
+    directory.chmod(0o755)
+    yield directory
+    remove(directory)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_root_has_nobody_build(checkout: Path, open_place: Path) -> None:
+    verification = verified(checkout, "os.getuid(), os.getgid()", place=open_place)
+    assert not verification.identical
+    assert conditions(verification)["user"] == ("root (0)", "nobody (65534)")
+    assert "(0, 0)" in verification.comparisons[0].differences[0].detail
+    assert "(65534, 65534)" in verification.comparisons[0].differences[0].detail
+    assert verified(checkout, "1", place=open_place).identical
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_a_place_that_nobody_may_enter_is_told(checkout: Path, open_place: Path) -> None:
+    (open_place / "closed").mkdir(mode=0o700)
+    verification = verified(checkout, "1", place=open_place / "closed")
+    assert conditions(verification)["user"] == ("root (0)", "root (0)")
+    assert any("nobody cannot build here" in remark for remark in verification.remarks)
+
+
+def test_an_ordinary_user_stays_who_he_is(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getuid", lambda: 1000)
+    verification = verified(checkout, "1")
+    users = conditions(verification)["user"]
+    assert users[0] == users[1]
+    assert any("both builds run as the same user" in remark for remark in verification.remarks)
+
+
+@pytest.mark.parametrize(
+    ("docker_ok", "sandbox_ok", "flags", "expected"),
+    [(True, False, (), ("docker", "docker")), (False, True, (), ("sandbox", "sandbox")),
+     (True, True, ("--environment", "sandbox"), ("sandbox", "sandbox"))],
+)  # fmt: skip
+def test_environments_that_are_not_to_be_had_are_told(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, docker_ok: bool, sandbox_ok: bool, flags: tuple[str, ...],
+    expected: tuple[str, str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(docker, "probe_docker", lambda: Probe(docker_ok, advice="no daemon; start it"))
+    monkeypatch.setattr(sandbox, "probe_sandbox", lambda: Probe(sandbox_ok, advice="no namespaces; allow them"))
+    verification = verified(checkout, "1", *flags)
+    assert conditions(verification)["environment"] == expected
+    assert any(remark.startswith(f"both builds run in {expected[0]}") for remark in verification.remarks)
+
+
+def test_against_an_archive(checkout: Path, tmp_path: Path) -> None:
+    kept = verified(checkout, "value('--python')", "--python", "3.13.5", "--keep").kept
+    assert kept is not None
+    (archive,) = (kept / "first/dist").iterdir()
+    verification = verified(checkout, "value('--python')", "--against", str(archive))
+    assert verification.identical, "the version was read off the archive, not the default"
+    assert conditions(verification)["jobs"][0] == "not known"
+    assert verification.rows[0] == ("condition", str(archive), "this build")
+    assert not verified(checkout, "value('--python')", "--against", str(archive), "--python", "3.13.4").identical
+    with pytest.raises(ArchiveError):
+        verified(checkout, "1", "--against", str(checkout / "recipe"))
+
+
+def test_a_place_kept_for_the_next_verification(checkout: Path, tmp_path: Path) -> None:
+    work = str(tmp_path / "work")
+    assert verified(checkout, "1", "--work", work, "--python", "3.13.5").identical
+    with pytest.raises(ElsewhereError, match="nothing was verified"):
+        verified(checkout, "1", "--work", work, "--python", "3.13.5")
+    assert verified(checkout, "1", "--work", work, "--python", "3.13.4").identical
+
+
+def test_a_failed_build(checkout: Path) -> None:
+    events: list[Event] = []
+    (checkout / "recipe").write_text("fail")
+    with pytest.raises(ElsewhereError, match=r"failed: found step zlib failed; see .*/first"):
+        verify(wishes(checkout), events.append)
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert "first: zlib | no such header" in notes
+    (kept,) = (checkout.parent / "cache").iterdir()
+    assert (kept / "first/events.jsonl").exists()
+    assert not (kept / "first/checkout").exists()
+
+
+def test_wrong_usage_stays_wrong_usage(checkout: Path) -> None:
+    (checkout / "recipe").write_text("refuse")
+    with pytest.raises(UsageError, match="--options: not there for this target"):
+        verify(wishes(checkout), lambda _: None)
+
+
+def test_a_script_that_breaks_is_told_by_its_own_words(checkout: Path) -> None:
+    (checkout / "build-linux.py").write_text("import sys\nsys.exit('this Python has no venv module')\n")
+    with pytest.raises(ElsewhereError, match="this Python has no venv module"):
+        verify(wishes(checkout), lambda _: None)
+
+
+def test_the_checkout_is_what_git_knows_or_would_add(tmp_path: Path) -> None:
+    for name in ("a.py", "new é.py", "build/store", "pythonbuild/__pycache__/a.pyc", "gone"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert files_of(tmp_path) == ["a.py", "gone", "new é.py"]
+    (tmp_path / ".gitignore").write_text("build/\n__pycache__/\n")
+    for words in (["init", "-q"], ["add", "a.py", "gone"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    (tmp_path / "gone").unlink()
+    assert files_of(tmp_path) == [".gitignore", "a.py", "new é.py"]
+
+
+def test_on_many_cores_the_second_build_gets_one_less(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int | None] = []
+    real = elsewhere._fewer_cores
+
+    def recorded(cores: int | None) -> object:
+        asked.append(cores)
+        return real(None)
+
+    monkeypatch.setattr(elsewhere, "_fewer_cores", recorded)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr("os.sched_setaffinity", lambda *_: None)
+    assert conditions(verified(checkout, "1"))["cores"] == ("8", "7")
+    assert asked == [None, 7]
+
+
+def test_fewer_cores_for_the_child_alone() -> None:
+    before = os.sched_getaffinity(0)
+    with elsewhere._fewer_cores(1):
+        child = subprocess.run([sys.executable, "-c", "import os; print(len(os.sched_getaffinity(0)))"],
+                               capture_output=True, text=True, check=True)  # fmt: skip
+    assert child.stdout == "1\n"
+    assert os.sched_getaffinity(0) == before
+
+
+# The commands.
+
+
+@pytest.fixture
+def command(checkout: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    def run(*words: str) -> tuple[int, str]:
+        status = main("linux", str(checkout), [*words, "--cache-dir", str(checkout.parent / "cache")])
+        return status, capsys.readouterr().out
+
+    return run
+
+
+def test_the_command_s_answer(checkout: Path, command: Callable[..., tuple[int, str]]) -> None:
+    status, text = command("verify-reproducible")
+    assert status == 0
+    assert text.splitlines()[0].split() == ["condition", "first", "build", "second", "build"]
+    assert "identical: " in text
+    (checkout / "recipe").write_text("time.time_ns()")
+    status, text = command("verify-reproducible", "--json")
+    assert status == 1
+    document = json.loads(text)
+    assert document["identical"] is False
+    assert document["comparisons"][0]["differences"][0]["member"] == "python/install/value.txt"
+    status, text = command("verify-reproducible", "--log-format", "json")
+    last = json.loads(text.splitlines()[-1])
+    assert (status, last["event"], last["identical"]) == (1, "Reproducibility", False)
+
+
+def test_the_compare_command(checkout: Path, command: Callable[..., tuple[int, str]]) -> None:
+    (checkout / "recipe").write_text("value('--jobs')")
+    status, text = command("verify-reproducible", "--keep", "--jobs", "3")
+    kept = Path(text.splitlines()[-1].removeprefix("kept: "))
+    archives = [str(next((kept / name).iterdir())) for name in ("first/dist", "sécond build/dist")]
+    assert command("compare", archives[0], archives[0])[0] == 0
+    status, text = command("compare", *archives)
+    assert status == 1
+    assert text.startswith("different: 1 member differs; first python/install/value.txt: content: line 1: '3', '4'")
+    assert text.splitlines()[-1] == diffoscope.HOW_TO_GET
+    assert json.loads(command("compare", "--json", *archives)[1])["identical"] is False
+    assert command("compare", archives[0], str(checkout / "none"))[0] == 2
+    assert command("compare", archives[0])[0] == 2
+    assert command("compare", *archives, archives[0])[0] == 2
+
+
+# diffoscope, played by a script.
+
+
+@pytest.fixture
+def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
+    def look(script: str) -> list[str]:
+        program = tmp_path / "diffoscope"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        monkeypatch.setattr("shutil.which", lambda _: str(program))
+        (tmp_path / "contents/first").mkdir(parents=True, exist_ok=True)
+        return diffoscope.look_deeper(tmp_path / "contents")
+
+    return look
+
+
+def test_diffoscope_is_run_where_it_is_installed(played: Callable[[str], list[str]]) -> None:
+    assert played('echo "$(basename "$PWD") $@"; exit 1') == [
+        "diffoscope:", "contents --no-progress --exclude-directory-metadata yes first second"
+    ]  # fmt: skip
+    assert played("seq 500; exit 1")[-1] == "and 300 more lines"
+    assert played("echo broken >&2; exit 2") == ["diffoscope:", "diffoscope ended with status 2", "broken"]
+
+
+def test_diffoscope_has_nothing_to_look_at(played: Callable[[str], list[str]], tmp_path: Path) -> None:
+    played("exit 0")
+    shutil.rmtree(tmp_path / "contents")
+    assert diffoscope.look_deeper(tmp_path / "contents") == []
+
+
+def test_diffoscope_that_cannot_be_run_or_takes_too_long(
+    played: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diffoscope, "_SECONDS", 0.1)
+    assert played("exec sleep 5") == ["diffoscope was ended after 0.1 seconds"]
