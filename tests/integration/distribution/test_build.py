@@ -1,4 +1,7 @@
-"""The main job, run as a user runs it: again, changed, killed, elsewhere, in Docker."""
+"""The main job, run as a user runs it: again, changed, killed, twice at once.
+
+What it gives elsewhere is told by test_reproducible.py.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,7 @@ import subprocess
 import time
 from pathlib import Path
 
-import pytest
-
 from pythonbuild.engine.store import Record
-from pythonbuild.environments.docker import probe_docker
 from tests.integration.conftest import CACHE, REPOSITORY, Run, build, clean, command
 
 
@@ -41,8 +41,8 @@ def test_the_archive_s_name_says_what_it_is(first: Run) -> None:
 
 
 def test_a_changed_byte_rebuilds_that_step_only(first: Run, tmp_path: Path) -> None:
-    """In another checkout, whose path has a space and a letter outside ASCII; the archive is the same."""
-    checkout = copy_of_checkout(tmp_path / "another chéckout")
+    """The archive is the same: the byte is in a comment."""
+    checkout = copy_of_checkout(tmp_path / "changed")
     script = checkout / "cpython-unix/recipes/zlib/build.sh"
     # Another digit of each run, so that a cache that has seen this test before is no help.
     script.write_text(script.read_text() + f"# {time.time_ns()}\n")
@@ -113,24 +113,6 @@ def test_two_at_once_share_the_store(first: Run, tmp_path: Path) -> None:
         (published,) = [event for event in events if event["event"] == "Published"]
         assert published["sha256"] == first.sha256
     assert sorted(statuses) == ["built", "cached"]
-
-
-@pytest.mark.docker
-def test_docker_gives_the_same_archive(first: Run, tmp_path: Path) -> None:
-    """A whole build in containers, from nothing but the downloaded files."""
-    probe = probe_docker()
-    if not probe.ok:
-        pytest.skip(f"no Docker daemon: {probe.advice}")
-    run = build(tmp_path / "dist", "--source-dir", str(CACHE / "downloads"), cache=tmp_path / "cache",
-                environment="docker")  # fmt: skip
-    assert run.sha256 == first.sha256
-
-
-@pytest.mark.parametrize("version", ["3.11.2"])
-def test_other_versions(version: str, first: Run, tmp_path: Path) -> None:
-    run = build(tmp_path / "dist", "--python", version)
-    assert run.archive.name.startswith(f"cpython-{version}-")
-    assert not any(step in run.built for step in ("openssl", "sqlite", "root")), "dependencies are built once"
 
 
 def test_a_source_tree_of_one_s_own(first: Run, tmp_path: Path) -> None:
