@@ -96,8 +96,12 @@ def _snapshot(project: Project) -> str:
     return max((load_lock(path).snapshot for path in (project.unix / "locks").glob("*.yml")), default="")
 
 
-def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSink) -> Preparation:
-    """Understand a request. Raises UsageError for what it names and does not exist, SourceError for what is gone."""
+def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSink, *,
+            settle: bool = True) -> Preparation:  # fmt: skip
+    """Understand a request. Raises UsageError for what it names and does not exist, SourceError for what is gone.
+
+    With ``settle`` false nobody asks whether the newest pin of the CPython can be had: the caller builds none.
+    """
     target = find_target(project.targets, request.target_triple)
     options = _options(request, target, sink)
     if options not in target.options:
@@ -108,7 +112,7 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
         project=project,
         target=target,
         options=options,
-        interpreter=choose_interpreter(request, project, fetcher, sink),
+        interpreter=choose_interpreter(request, project, fetcher, sink, settle=settle),
         locks=_load_locks(request, project, target),
         files=files,
     )
@@ -122,14 +126,17 @@ def _options(request: Request, target: Target, sink: EventSink) -> str:
     return target.options[-1]
 
 
-def choose_interpreter(request: Request, project: Project, fetcher: Fetcher, sink: EventSink) -> Interpreter:
+def choose_interpreter(request: Request, project: Project, fetcher: Fetcher, sink: EventSink, *,
+                       settle: bool = True) -> Interpreter:  # fmt: skip
     """Return the CPython to build: of ``--python-source``, or the pin that ``--python`` stands for."""
     if request.python_source:
         return _own_source(request.python_source, request, project, sink)
     selection = select(project.sources, request.python)
     if not selection.source.name.startswith("cpython-"):
         raise UsageError("--python: not a CPython", found=request.python, expected="such as 3.13 or 3.13.5")
-    pin = resolve(fetcher, selection.candidates, exact=selection.exact or request.locked)
+    pin = selection.candidates[0]
+    if settle:
+        pin = resolve(fetcher, selection.candidates, exact=selection.exact or request.locked)
     file = PinnedFile(pin.filename, pin.sha256, partial(fetcher.fetch, pin))
     return Interpreter(pin.version, selection.source, file)
 

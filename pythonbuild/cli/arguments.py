@@ -74,9 +74,13 @@ def _count_words(command: Command, words: Sequence[str]) -> None:
     needed = [metavar for metavar in metavars if not metavar.startswith("[")]
     if len(words) < len(needed):
         found = " ".join(words) if words else None
-        raise UsageError(f"{command.name} needs a {' and a '.join(needed)}", found=found)
+        raise UsageError(f"{command.name} needs {' and '.join(map(_with_article, needed))}", found=found)
     if len(words) > len(metavars) and not command.argument.endswith("…"):
         raise UsageError(f"{command.name} takes no further words", found=" ".join(words[len(metavars) :]))
+
+
+def _with_article(metavar: str) -> str:
+    return f"{'an' if metavar[0] in 'AEIOU' else 'a'} {metavar}"
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], dict[str, list[str]], str]:

@@ -102,6 +102,48 @@ def run_inspect(arguments: Arguments, _repository: Path, screen: Screen) -> int:
     return 0
 
 
+def run_validate(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    import json
+
+    from pythonbuild.validating import validate_archives
+
+    told = screen.answer if not arguments["json"] and screen.log_format != "json" else _nothing
+    done = validate_archives(make_request(arguments, repository), [Path(word) for word in arguments.words],
+                             arguments["skip"], screen, lambda line: told([line]))  # fmt: skip
+    ok = all(validation.report.ok for validation in done)
+    document = {"ok": ok, "archives": [validation.as_json() for validation in done]}
+    if arguments["json"]:
+        screen.answer([json.dumps(document, indent=2)])
+    elif screen.log_format == "json":
+        screen.answer([], documents=[{"event": "Validation", **document}])
+    return 0 if ok else 1
+
+
+def _nothing(_lines: Sequence[str]) -> None: ...
+
+
+def run_test_distribution(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    import json
+
+    from pythonbuild.testing import run_test_suite
+    from pythonbuild.testsuite import report
+    from pythonbuild.testsuite.junit import write_junit
+    from pythonbuild.testsuite.running import split_names
+
+    archive, strict = Path(arguments.argument), arguments["strict"]
+    outcome = run_test_suite(make_request(arguments, repository), archive, split_names(arguments["tests"] or ""),
+                             arguments["against"], screen)  # fmt: skip
+    if arguments["junit"]:
+        write_junit(outcome.verdict, arguments["junit"])
+    document = report.as_json(outcome.verdict, outcome.comparison, strict=strict)
+    if arguments["json"]:
+        screen.answer([json.dumps(document, indent=2)])
+    else:
+        lines = report.lines(outcome.verdict, outcome.comparison, strict=strict)
+        screen.answer(lines, documents=[{"event": "TestSuite", **document}])
+    return 0 if outcome.verdict.ok(strict=strict) else 1
+
+
 def run_compare(arguments: Arguments, _repository: Path, screen: Screen) -> int:
     import json
     import tempfile
@@ -175,6 +217,8 @@ RUN: Mapping[str, Callable[[Arguments, Path, Screen], int]] = {
     "gc": run_gc,
     "doctor": run_doctor,
     "inspect": run_inspect,
+    "validate": run_validate,
+    "test-distribution": run_test_distribution,
     "compare": run_compare,
     "verify-reproducible": run_verify_reproducible,
     "relock": run_relock,

@@ -56,7 +56,10 @@ OPTIONS = (
     Option("--target-triple", "text", WHAT, "what to build for", "TRIPLE", default_text="this machine's"),
     Option("--options", "text", WHAT, "how CPython is built: noopt or debug", "OPTIONS", "noopt"),
     Option("--optimized", "switch", WHAT, "the best options that the target has"),
-    Option("--against", "existing", WHAT, "build once and compare with this archive, and build what it is", "ARCHIVE"),
+    Option("--against", "existing", WHAT, "compare with this: an archive to build again (verify-reproducible), another"
+           " interpreter, ROOT/usr/bin/python3.X, to run what failed (test-distribution)", "PATH"),
+    Option("--tests", "text", WHAT, "only these files of CPython's suite, such as test_ssl,test_json", "NAMES",
+           default_text="all"),
     Option("--environment", "choice", WHERE, "where steps run: auto, docker or sandbox", "NAME", "auto",
            choices=("auto", "docker", "sandbox")),
     Option("--jobs", "count", WHERE, "processes at once, over all steps", "N", default_text="the usable cores"),
@@ -77,6 +80,10 @@ OPTIONS = (
     Option("--output", "path", OUTPUT, "where the archives go", "DIR", default_text="dist in the checkout"),
     Option("--log-format", "choice", OUTPUT, "auto, board, plain, json or github", "FORMAT", "auto",
            choices=("auto", "board", "plain", "json", "github")),
+    Option("--skip", "text", WHAT, "do not run this check, or any whose id begins with it (behaviour)", "ID",
+           repeatable=True),
+    Option("--strict", "switch", WHAT, "a test that is expected to fail and does not is a failure, too"),
+    Option("--junit", "path", OUTPUT, "also write the results as JUnit XML", "FILE"),
     Option("--check", "switch", OUTPUT, "write nothing; fail if a document is not up to date"),
     Option("--json", "switch", OUTPUT, "print JSON"),
     Option("--max-size", "size", OUTPUT, "keep at most this much, the most recently used first", "SIZE", "20G"),
@@ -135,6 +142,25 @@ COMMANDS = (
         "describe an archive",
         "Print what ARCHIVE holds: version, target, options, extension modules and what they are linked with.",
         ("--json", "--cache-dir"),
+        "ARCHIVE",
+    ),
+    Command(
+        "validate",
+        "check archives",
+        "Run the checks that end every build over each ARCHIVE, also of other builders, and its Python in several root"
+        " filesystems. Ends with status 1 when one fails. docs/checks.rst tells of every check.",
+        ("--skip", "--environment", "--jobs", "--cache-dir", *_SOURCES, "--json", "--log-format"),
+        "ARCHIVE…",
+    ),
+    Command(
+        "test-distribution",
+        "run CPython's own test suite on an archive",
+        "Unpack ARCHIVE elsewhere and run the test suite that it holds by its own Python, in an isolated environment"
+        " without network. Ends with status 1 when a test fails that cpython-unix/expected-failures.yml does not name."
+        " With --against, the files that have failures are run by that Python too, to tell which failures are the"
+        " machine's. docs/test-suite.rst",
+        ("--tests", "--strict", "--against", "--environment", "--jobs", "--target-triple", "--cache-dir", *_SOURCES,
+         "--junit", "--json", "--log-format"),
         "ARCHIVE",
     ),
     Command(

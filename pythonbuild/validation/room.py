@@ -66,8 +66,8 @@ def make_rooms(
 
     ``root`` gives the directory and the digest of a root filesystem by its name; ``work`` is an empty directory.
     """
-    if (sys.platform, platform.machine()) != (target.os, target.arch):
-        return dict.fromkeys(ROOMS, f"programs for {target.triple} do not run on this machine")
+    if why := runs_here(target):
+        return dict.fromkeys(ROOMS, why)
     rooms: dict[str, Room | str] = {}
     for name in ROOMS:
         if name not in target.rooms:
@@ -78,6 +78,13 @@ def make_rooms(
         emulator = _emulator(target) if name == OLDEST_CPU else ()
         rooms[name] = Room(environment, *root(target.rooms[name]), place, emulator)
     return rooms
+
+
+def runs_here(target: Target) -> str:
+    """Return why this machine cannot run what is built for a target, "" if it can."""
+    if (sys.platform, platform.machine()) == (target.os, target.arch):
+        return ""
+    return f"programs for {target.triple} do not run on this machine"
 
 
 def _emulator(target: Target) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import pytest
 
 from pythonbuild import bootstrap
 from pythonbuild.cli.arguments import parse
-from pythonbuild.cli.options import BY_FLAG, COMMANDS, OPTIONS
+from pythonbuild.cli.options import BY_COMMAND, BY_FLAG, COMMANDS, OPTIONS
 from pythonbuild.cli.requests import cache_directory, make_request, usable_cores
 from pythonbuild.config.request import Request
 from pythonbuild.errors import UsageError
@@ -95,9 +95,10 @@ def test_help_is_found_anywhere() -> None:
         (["--offlin"], "unknown flag --offlin; did you mean --offline?"),
         (["--no-jobs"], "unknown flag --no-jobs; did you mean --jobs?"),
         (["wyh", "x"], "unknown command 'wyh'; did you mean why?"),
-        (["3.13"], "unknown command '3.13'; commands are why, gc, doctor, inspect, relock, update, generate; "
-         "flags alone build"),
+        (["3.13"], f"unknown command '3.13'; commands are {', '.join(filter(None, BY_COMMAND))}; flags alone build"),
         (["why"], "why needs a STEP"),
+        (["relock", "a", "b"], "relock takes no further words: found b"),
+        (["validate"], "validate needs an ARCHIVE"),
         (["why", "a", "b"], "why takes no further words: found b"),
         (["gc", "--python", "3.13"], "--python has no meaning for gc; gc --help tells its flags"),
         (["--max-size", "1G"], "--max-size has no meaning for a build; --help tells its flags"),

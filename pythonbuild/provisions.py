@@ -1,0 +1,111 @@
+"""For commands that build no distribution but need something that a build makes: a root filesystem, the sysroot.
+
+The same plan, store and keys as a build's; only the wanted steps are done, and an environment is only looked for when
+one of them has to run, or when the command itself runs something in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from pythonbuild.config.project import Project
+from pythonbuild.config.request import Request
+from pythonbuild.engine import resolve as forecast
+from pythonbuild.engine.events import EventSink, Note
+from pythonbuild.engine.executor import LocalExecutor
+from pythonbuild.engine.keys import dependencies
+from pythonbuild.engine.model import Plan, Step
+from pythonbuild.engine.store import Store
+from pythonbuild.environments.base import Environment
+from pythonbuild.environments.select import choose
+from pythonbuild.planning import make_plan
+from pythonbuild.preparation import Preparation, fetch_inputs, make_fetcher, prepare, settle_pins
+from pythonbuild.sources.fetch import Fetcher
+
+
+@contextmanager
+def provisions(request: Request, sink: EventSink) -> Iterator[Provisions]:
+    """Yield what a command can ask for; ends the environment, if one was chosen, with the block."""
+    project = Project(request.repository)
+    with make_fetcher(request, project, sink) as fetcher, Store(request.cache) as store:
+        made = Provisions(request, project, fetcher, store, sink)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+class Provisions:
+    """The environment and the trees of steps that were asked for."""
+
+    def __init__(self, request: Request, project: Project, fetcher: Fetcher, store: Store, sink: EventSink) -> None:
+        self.request = request
+        self.project = project
+        self._fetcher = fetcher
+        self._store = store
+        self._sink = sink
+        self._environment: Environment | None = None
+
+    @property
+    def environment(self) -> Environment:
+        """The request's environment. Raises EnvironmentUnavailableError."""
+        if self._environment is None:
+            self._environment = choose(self.request.environment, lambda text: self._sink(Note(text)),
+                                       self.request.cache)  # fmt: skip
+        return self._environment
+
+    def close(self) -> None:
+        if self._environment is not None:
+            self._environment.close()
+
+    def cached(self, triple: str, steps: Collection[str]) -> dict[str, str] | None:
+        """Return the digests of the steps' trees, None unless all of them are in the store."""
+        plan = restricted(make_plan(self._prepare(triple).inputs), steps)
+        return self._cached(plan, steps)
+
+    def made(self, triple: str, steps: Collection[str]) -> dict[str, str]:
+        """Return the digests of the steps' trees for a target; what is not in the store is made.
+
+        Raises a BuildError as a build does.
+        """
+        preparation = self._prepare(triple)
+        plan = restricted(make_plan(preparation.inputs), steps)
+        digests = self._cached(plan, steps)
+        if digests is not None:
+            return digests
+        environment = self.environment
+        preparation = settle_pins(preparation, self._waiting(plan), fetch=True)
+        plan = restricted(make_plan(preparation.inputs), steps)
+        plan = restricted(make_plan(fetch_inputs(preparation, self._waiting(plan)).inputs), steps)
+        executor = LocalExecutor(self._store, environment, self._sink, jobs=self.request.jobs, cache=self.request.cache)
+        results = executor.execute(plan)
+        return {name: results[name].digest for name in steps}
+
+    def tree(self, digest: str) -> Path:
+        """Return a read-only directory that holds a tree, kept for as long as this process lives."""
+        return self._store.materialise_cached(digest)
+
+    def _prepare(self, triple: str) -> Preparation:
+        request = replace(self.request, target_triple=triple)
+        return prepare(request, self.project, self._fetcher, self._sink, settle=False)
+
+    def _cached(self, plan: Plan, steps: Collection[str]) -> dict[str, str] | None:
+        rows = {row.step: row for row in forecast.dry_run(plan, self._store)}
+        records = {name: self._store.lookup(rows[name].key or "") for name in steps if rows[name].state == "cached"}
+        digests = {name: record.tree for name, record in records.items() if record}
+        return digests if len(digests) == len(steps) else None
+
+    def _waiting(self, plan: Plan) -> list[Step]:
+        return [plan.step(row.step) for row in forecast.dry_run(plan, self._store) if row.state != "cached"]
+
+
+def restricted(plan: Plan, goals: Collection[str]) -> Plan:
+    """Return the part of a plan that some of its steps need."""
+    wanted = set(goals)
+    for step in reversed(plan.steps):
+        if step.name in wanted:
+            wanted.update(dependencies(step))
+    return Plan(tuple(step for step in plan.steps if step.name in wanted), tuple(goals))
