@@ -165,3 +165,10 @@ class StepFailedError(BuildError):
         self.log = log
         self.reenter = reenter
         super().__init__(f"step {step} failed: {detail}", advice=f"see {log}" if log else "")
+
+
+class TestSuiteError(BuildError):
+    """CPython's test suite could not be run as a whole, or has no such file."""
+
+    reason = "test-suite"
+    __test__ = False  # its name makes pytest look for tests in it

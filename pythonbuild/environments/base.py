@@ -29,7 +29,9 @@ class Command:
     """What to run, and all that it can see.
 
     ``root`` is an unpacked root filesystem on the host and is never written to; ``root_digest`` names its content
-    (docker tags its imported image with it). ``label`` names the step in containers' labels and messages.
+    (docker tags its imported image with it). ``label`` names the step in containers' labels and messages. ``user`` is
+    who the command takes itself for where the environment can arrange that (the sandbox with namespaces): another name
+    for the same powerless user.
     """
 
     argv: tuple[str, ...]
@@ -39,6 +41,7 @@ class Command:
     root: Path
     root_digest: str
     label: str
+    user: int = 0
 
 
 @dataclass(frozen=True)

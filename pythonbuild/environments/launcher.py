@@ -100,11 +100,11 @@ def is_privileged() -> bool:
     return False
 
 
-def enter_user_namespace(extra: int = 0) -> None:
-    """Become uid 0 and gid 0 of a new user namespace (and of new ``extra`` ones), whoever we are outside."""
+def enter_user_namespace(extra: int = 0, user: int = 0) -> None:
+    """Become uid and gid ``user`` of a new user namespace (and of new ``extra`` ones), whoever we are outside."""
     uid, gid = os.geteuid(), os.getegid()
     call("create a user namespace", libc.unshare, CLONE_NEWUSER | extra)
-    for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {uid} 1"), ("gid_map", f"{user} {gid} 1")):
         try:
             Path("/proc/self", name).write_text(text)
         except OSError as error:
@@ -334,9 +334,10 @@ def init(spec: dict[str, Any], lifeline: int, *, privileged: bool) -> NoReturn:
         call("set the domain name", libc.setdomainname, b"(none)", 6)
         raise_loopback()
         assemble(spec["root"], spec["mounts"], host_proc=spec.get("mode") == "host-proc")
-        if privileged:
+        user = spec.get("user", 0)
+        if privileged or user:
             with contextlib.suppress(SetupError):  # a kernel without them is as well served by the dropped capabilities
-                enter_user_namespace()
+                enter_user_namespace(user=user)
         die_with_parent()
         drop_privileges()
         set_limits()

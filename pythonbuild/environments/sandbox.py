@@ -42,6 +42,7 @@ def make_spec(command: Command, mode: str, *, interactive: bool = False) -> dict
             for mount in command.mounts
         ],
         "interactive": interactive,
+        "user": command.user,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,16 @@ def test_a_program_that_is_not_there_ends_with_127(place: Place) -> None:
     command = replace(place.command, argv=("no-such-program",))
     assert place.environment.run(command, on_line=output.append) == 127
     assert "no-such-program" in output[0]
+
+
+def test_a_command_may_be_an_ordinary_user_that_owns_what_it_writes(make_place: Callable[[str], Place]) -> None:
+    place = make_place("sandbox")
+    script = "id -u; id -g; touch /build/mine; stat -c %u /build/mine; echo x >/etc/passwd"
+    output: list[str] = []
+    command = replace(place.command, argv=("bash", "-c", script), user=65534)
+    assert place.environment.run(command, on_line=output.append) == 1
+    assert output[:3] == ["65534", "65534", "65534"]
+    assert (place.command.mounts[0].source / "mine").stat().st_uid == os.getuid()
 
 
 def test_output_comes_whole_and_in_order(place: Place) -> None:

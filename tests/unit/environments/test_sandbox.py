@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,9 @@ def test_the_spec_says_everything(tmp_path: Path) -> None:
             {"source": f"{place}/tools", "target": "/tools", "writable": False},
         ],
         "interactive": False,
+        "user": 0,
     }
+    assert make_spec(replace(command(tmp_path), user=65534), "namespaces")["user"] == 65534
 
 
 def test_reenter_is_one_line_that_names_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
