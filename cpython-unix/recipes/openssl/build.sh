@@ -3,7 +3,10 @@
 # /etc/ssl is where most distributions keep their certificates and openssl.cnf. Left out is what only C programs can
 # ask for: the CMP, CMS and time stamp protocols, DTLS, QUIC. Engines and providers that somebody asks for by name are
 # looked for in a directory that no distribution uses: the system's belong to the system's own OpenSSL.
-unset CPPFLAGS LDFLAGS # they would be told to everybody by "openssl version -f"
+unset CPPFLAGS LDFLAGS
+# The library tells everybody how it was compiled (OpenSSL_version(OPENSSL_CFLAGS)): not by whom.
+sed -i 's/mkbuildinf\.pl "$(CC) /mkbuildinf.pl "cc /' crypto/build.info
+grep -q 'mkbuildinf\.pl "cc ' crypto/build.info
 ./Configure linux-x86_64 --prefix="$PREFIX" --libdir=lib --openssldir=/etc/ssl \
     no-shared no-module no-apps no-tests no-docs enable-ec_nistp_64_gcc_128 no-cmp no-cms no-dtls no-quic no-ts \
     CFLAGS="$CFLAGS"
