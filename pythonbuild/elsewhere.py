@@ -65,7 +65,10 @@ def myself() -> User:
 
 def nobodies() -> Iterator[User]:
     """Yield the ways to be an ordinary user: with our interpreter, or, where that one may not look, the system's."""
-    entry = pwd.getpwnam("nobody")
+    try:
+        entry = pwd.getpwnam("nobody")
+    except KeyError:
+        return
     groups: tuple[int, ...] = ()
     if _DOCKER_SOCKET.exists() and _DOCKER_SOCKET.stat().st_mode & 0o060 == 0o060:
         groups = (_DOCKER_SOCKET.stat().st_gid,)  # as for everybody whom an administrator lets use Docker

@@ -170,7 +170,7 @@ def _as_another_user(second: Conditions, request: Request, names: Sequence[str],
     if os.getuid() != 0:
         remarks.append("both builds run as the same user; run as root, the second one would be nobody")
         return second
-    why_not = ""
+    why_not = "there is no such user"
     for user in nobodies():
         other = replace(second, user=user)
         furnish(other, request.repository, names, None)

@@ -175,14 +175,12 @@ def run_verify_reproducible(arguments: Arguments, repository: Path, screen: Scre
     wishes = Wishes(make_request(arguments, repository), arguments["against"], arguments["work"], arguments["keep"],
                     given)  # fmt: skip
     done = verify(wishes, screen)
-    if arguments["json"]:
-        screen.answer([json.dumps(done.as_json(), indent=2)])
-    else:
-        lines = [*columns(done.rows), *(f"not varied: {remark}" for remark in done.remarks), ""]
-        for comparison in done.comparisons:
-            lines += comparison.lines()
-        lines += [*done.deeper, *([f"kept: {done.kept}"] if done.kept else [])]
-        screen.answer(lines, documents=[{"event": "Reproducibility", **done.as_json()}])
+    lines = [*columns(done.rows), *(f"not varied: {remark}" for remark in done.remarks), ""]
+    for comparison in done.comparisons:
+        lines += comparison.lines()
+    lines += [*done.deeper, *([f"kept: {done.kept}"] if done.kept else [])]
+    screen.answer([json.dumps(done.as_json(), indent=2)] if arguments["json"] else lines,
+                  documents=[{"event": "Reproducibility", **done.as_json()}])  # fmt: skip
     return 0 if done.identical else 1
 
 

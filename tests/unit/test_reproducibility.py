@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from pythonbuild import elsewhere
+from pythonbuild import elsewhere, reproducibility
 from pythonbuild.cli.arguments import parse
 from pythonbuild.cli.main import main
 from pythonbuild.cli.requests import make_request
@@ -175,6 +175,14 @@ def test_a_place_that_nobody_may_enter_is_told(checkout: Path, open_place: Path)
     verification = verified(checkout, "1", place=open_place / "closed")
     assert conditions(verification)["user"] == ("root (0)", "root (0)")
     assert any("nobody cannot build here" in remark for remark in verification.remarks)
+
+
+def test_a_machine_without_nobody(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    monkeypatch.setattr(reproducibility, "nobodies", lambda: iter(()))
+    monkeypatch.setattr(reproducibility, "give", lambda *_: None)
+    verification = verified(checkout, "1")
+    assert any("nobody cannot build here (there is no such user)" in remark for remark in verification.remarks)
 
 
 def test_an_ordinary_user_stays_who_he_is(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
