@@ -33,7 +33,6 @@ from pythonbuild.errors import BuildError, UsageError
 _DROPPED = ("PYTHON", "LC_", "LANG", "GITHUB_")
 _ENTRY = "build-linux.py"
 _SYSTEM_PYTHON = "/usr/bin/python3"
-_DOCKER_SOCKET = Path("/var/run/docker.sock")
 _PATIENCE = 60
 
 
@@ -69,9 +68,10 @@ def nobodies() -> Iterator[User]:
         entry = pwd.getpwnam("nobody")
     except KeyError:
         return
+    socket = Path(os.environ.get("DOCKER_HOST", "").removeprefix("unix://") or "/var/run/docker.sock")
     groups: tuple[int, ...] = ()
-    if _DOCKER_SOCKET.exists() and _DOCKER_SOCKET.stat().st_mode & 0o060 == 0o060:
-        groups = (_DOCKER_SOCKET.stat().st_gid,)  # as for everybody whom an administrator lets use Docker
+    if socket.exists() and socket.stat().st_mode & 0o060 == 0o060:
+        groups = (socket.stat().st_gid,)  # as for everybody whom an administrator lets use Docker
     for python in ((sys.executable, "-I", "-X", "utf8"), (_SYSTEM_PYTHON,)):
         yield User(f"nobody ({entry.pw_uid})", python, entry.pw_uid, entry.pw_gid, groups)
 

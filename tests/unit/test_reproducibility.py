@@ -177,6 +177,18 @@ def test_a_place_that_nobody_may_enter_is_told(checkout: Path, open_place: Path)
     assert any("nobody cannot build here" in remark for remark in verification.remarks)
 
 
+def test_nobody_may_use_docker_where_a_group_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    socket = tmp_path / "docker.sock"
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
+    assert {user.groups for user in elsewhere.nobodies()} == {()}
+    for mode, groups in ((0o600, ()), (0o660, (socket.parent.stat().st_gid,))):
+        socket.touch()
+        socket.chmod(mode)
+        assert {user.groups for user in elsewhere.nobodies()} == {groups}
+    monkeypatch.setenv("DOCKER_HOST", "tcp://localhost:2375")
+    assert {user.groups for user in elsewhere.nobodies()} == {()}
+
+
 def test_a_machine_without_nobody(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.getuid", lambda: 0)
     monkeypatch.setattr(reproducibility, "nobodies", lambda: iter(()))
