@@ -170,13 +170,15 @@ def _judge(record: Mapping[str, Any], cases: tuple[Case, ...], name: str) -> tup
     """Return a file's outcome and what there is to say of it."""
     status = record["status"]
     during = f" in {plain_id(record['unfinished'], name)}" if record["unfinished"] else ""
-    last = " | ".join([line for line in record["output"].split("\n") if line.strip()][-3:])
+    said = [line for line in record["output"].split("\n") if line.strip()]
+    last = " | ".join(said[-3:])
     if record["timeout"]:
         return "timeout", f"no end after {record['seconds']:.0f} s{during}"
     if status == _BAD_TEST:
         return "failed", "" if any(case.bad for case in cases) else last
     if status not in (0, _ALTERED, _NOTHING_RAN):
-        return "crashed", f"{_ending(status)}{during}: {last}"
+        fatal = next((line for line in said if line.startswith("Fatal Python error")), last)
+        return "crashed", f"{_ending(status)}{during}: {fatal}"
     if record["skipped"]:
         return "skipped", record["skipped"]
     if any(case.bad for case in cases):
