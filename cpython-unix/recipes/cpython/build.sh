@@ -53,6 +53,12 @@ export LINKCC="$CC -pthread -no-pie"
 export CURSES_CFLAGS="-I$PREFIX/include" CURSES_LIBS=-lncursesw
 export PANEL_CFLAGS="-I$PREFIX/include" PANEL_LIBS='-lpanelw -lncursesw'
 
+if [ "$minor" -le 13 ]; then
+    for patch in /recipe/patches-before-3.14/*.patch; do
+        patch -p1 --batch --forward --no-backup-if-mismatch -i "$patch"
+    done
+fi
+
 cp /tools/cpython/Setup.local Modules/Setup.local
 ./configure "${arguments[@]}"
 python3 /recipe/build_facts.py check-configure

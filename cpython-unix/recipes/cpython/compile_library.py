@@ -1,8 +1,12 @@
 """Byte-compile the installed library: compile_library.py DIRECTORY INSTALLED_DIRECTORY
 
 Run by the interpreter that was built. One process and a fixed order, because byte code depends on what the process
-had interned before; checked-hash files, because time stamps are lost in archives; one optimisation level, and neither
-tests nor what is broken on purpose.
+had interned before; one optimisation level, and neither tests nor what is broken on purpose.
+
+The files are found valid by the hash of the source, because its time stamp is not the same after a copy or in another
+archive, and the hash is checked, because an edited source must count (installers edit sysconfig's data, people debug
+the standard library). Reading and hashing the source cannot be told from noise: importing half of the standard library
+took 145 ms with it and 164 ms without, each the best of 25.
 """
 
 import os

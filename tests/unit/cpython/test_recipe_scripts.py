@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.util
+import json
 import os
 import runpy
 import shutil
@@ -20,17 +21,45 @@ CC = "x86_64-unknown-linux-gnu-clang"
 ENVIRONMENT = {**os.environ, "CC": CC, "CXX": f"{CC}++", "PYTHONDONTWRITEBYTECODE": "1"}
 
 SYSCONFIG = f"""# system configuration generated and used by the sysconfig module
-build_time_vars = {{'AR': '/usr/lib/llvm-22/bin/llvm-ar',
+build_time_vars = {{'ABIFLAGS': '',
+ 'AR': '/usr/lib/llvm-22/bin/llvm-ar',
+ 'BASECFLAGS': ' -fno-strict-overflow',
  'BINDIR': '/install/bin',
  'CC': '{CC} -pthread',
- 'CONFIG_ARGS': "'--prefix=/install' '--with-openssl=/tools/deps' 'CC={CC}'",
+ 'CONFIGURE_CFLAGS': '',
+ 'CONFIG_ARGS': "'--prefix=/install' '--with-openssl=/tools/x' 'A=b c' 'LDFLAGS=-L/tools/x' 'CC={CC}'",
  'CXX': '{CC}++ -pthread',
+ 'DESTDIRS': '/install /install/lib',
+ 'EXT_SUFFIX': '.cpython-313-x.so',
  'INSTALL': '/usr/bin/install -c',
+ 'LDVERSION': '3.13',
+ 'LIBPL': '/install/lib/python3.13/config-3.13-x',
+ 'LIBS': '-lpthread  -ldl',
+ 'LINKCC': '{CC} -pthread -no-pie',
+ 'OPT': '-DNDEBUG -O3',
+ 'PGO_PROF_USE_FLAG': '-fprofile-instr-use="$(shell pwd)/code.profclangd"',
+ 'PY_CFLAGS_NODIST': '-std=c11 -flto=thin -Wextra -fprofile-instr-generate',
+ 'SYSLIBS': '-lm',
  'LDFLAGS': '-L/tools/deps/lib -Wl,-z,now -L/tools/deps/lib',
  'LDSHARED': '{CC} -pthread -shared -L/tools/deps/lib',
  'CPPFLAGS': '-I. -I/build/src/Include -I/tools/deps/include',
  'SIZEOF_INT': 4,
  'abs_srcdir': '/build/src'}}
+"""
+
+INSTALLED_MAKEFILE = f"""# a comment
+SHELL=\t\t/bin/sh -e
+CC=\t\t{CC} -pthread
+LINKCC=\t\t$(PURIFY) {CC} -no-pie
+PGO_PROF_USE_FLAG=-fprofile-instr-use="$(shell pwd)/code.profclangd"
+prefix=\t\t/install
+exec_prefix=\t${{prefix}}
+LIBDIR=\t\t${{exec_prefix}}/lib
+CONFIG_ARGS=\t '--prefix=/install' '--with-openssl=/tools/deps' 'LDFLAGS=-L/tools/deps/lib' 'CC={CC}'
+A=/build/src/x
+INSTALL=\t/usr/bin/install -c
+show:
+\t@:$(info $(LIBDIR))
 """
 
 MAKEFILE = """
@@ -63,10 +92,12 @@ def installed(tmp_path: Path) -> Path:
         (root / name).mkdir(parents=True)
     (root / "lib/python3.13/_sysconfigdata__linux_x.py").write_text(SYSCONFIG)
     (root / "lib/pkgconfig/python-3.13.pc").write_text("prefix=/install\nLibs.private: -L/tools/deps/lib -ldl\n")
-    (root / "lib/python3.13/config-3.13-x/Makefile").write_text(f"CC={CC} -pthread\nprefix=/install\nA=/build/src/x\n")
+    (root / "lib/python3.13/config-3.13-x/Makefile").write_text(INSTALLED_MAKEFILE)
+    (root / "lib/python3.13/config-3.13-x/python-config.py").write_text("#!/install/bin/python3.13\nprint('flags')\n")
     (root / "bin/pip3").write_text("#!/out/install/bin/python3.13\nimport sys\nprint('pip', sys.argv[1:])\n")
     (root / "bin/python3.13").write_bytes(b"\x7fELF/tools/deps/lib")
-    (root / "bin/python3.13-config").write_text(f'#!/bin/sh\nLIBS="-L/tools/deps/lib -ldl"\nCC={CC}\n')
+    (root / "bin/python3.13-config").write_text('#!/bin/sh\nprefix="/install"\nLIBS="-L/tools/deps/lib -ldl"\n')
+    (root / "bin/python3.13-config").chmod(0o755)
     (root / "lib/python3.13/site-packages/pip-1.dist-info/RECORD").write_text(
         "../../../bin/pip3,sha256=old,1\npip/__init__.py,sha256=abc,3\n"
     )
@@ -80,16 +111,31 @@ def relocate(root: Path) -> subprocess.CompletedProcess[str]:
 
 def test_sysconfig_names_generic_tools_and_the_prefix_it_is_in(installed: Path, tmp_path: Path) -> None:
     assert relocate(installed).stderr == ""
-    moved = tmp_path / "somewhere else"
+    moved = tmp_path / "somewhere else's"
     installed.rename(moved)
+    quoted = str(moved).replace("'", "'\\''")
+    escaped = str(moved).replace(" ", "\\ ").replace("'", "\\'")
     values = runpy.run_path(str(moved / "lib/python3.13/_sysconfigdata__linux_x.py"))["build_time_vars"]
     assert values == {
+        "ABIFLAGS": "",
         "AR": "ar",
+        "BASECFLAGS": " -fno-strict-overflow",
         "BINDIR": f"{moved}/bin",
         "CC": "cc -pthread",
-        "CONFIG_ARGS": f"'--prefix={moved}' 'CC=cc'",
+        "CONFIGURE_CFLAGS": "",
+        "CONFIG_ARGS": f"""'--prefix={quoted}' 'A=b c' 'CC=cc'""",
         "CXX": "c++ -pthread",
+        "DESTDIRS": f"{escaped} {escaped}/lib",
+        "EXT_SUFFIX": ".cpython-313-x.so",
         "INSTALL": "/usr/bin/install -c",
+        "LDVERSION": "3.13",
+        "LIBPL": f"{moved}/lib/python3.13/config-3.13-x",
+        "LIBS": "-lpthread  -ldl",
+        "LINKCC": "cc -pthread",
+        "OPT": "-DNDEBUG -O3",
+        "PGO_PROF_USE_FLAG": "",
+        "PY_CFLAGS_NODIST": "-std=c11 -Wextra",
+        "SYSLIBS": "-lm",
         "LDFLAGS": " -Wl,-z,now",
         "LDSHARED": "cc -pthread -shared",
         "CPPFLAGS": "-I. -I./Include",
@@ -101,7 +147,9 @@ def test_sysconfig_names_generic_tools_and_the_prefix_it_is_in(installed: Path, 
 def test_the_literal_of_sysconfigs_data_comes_first(installed: Path) -> None:
     relocate(installed)
     text = (installed / "lib/python3.13/_sysconfigdata__linux_x.py").read_text()
-    assert text.startswith("# system configuration generated and used by the sysconfig module\nbuild_time_vars = {'AR'")
+    assert text.startswith(
+        "# system configuration generated and used by the sysconfig module\nbuild_time_vars = {'ABIFLAGS'"
+    )
 
 
 def test_texts_and_scripts(installed: Path) -> None:
@@ -109,10 +157,80 @@ def test_texts_and_scripts(installed: Path) -> None:
     assert (installed / "lib/pkgconfig/python-3.13.pc").read_text() == (
         "prefix=${pcfiledir}/../..\nLibs.private: -ldl\n"
     )
-    assert (
-        installed / "lib/python3.13/config-3.13-x/Makefile"
-    ).read_text() == "CC=cc -pthread\nprefix=/install\nA=./x\n"
-    assert (installed / "bin/python3.13-config").read_text() == '#!/bin/sh\nLIBS=" -ldl"\nCC=cc\n'
+
+
+def test_the_makefile_finds_its_prefix_and_names_generic_tools(installed: Path) -> None:
+    relocate(installed)
+    text = (installed / "lib/python3.13/config-3.13-x/Makefile").read_text()
+    assert text.startswith("# a comment\nSHELL=\t\t/bin/sh -e\nCC=\t\tcc -pthread\nLINKCC=\tcc -pthread\n")
+    assert "PGO_PROF_USE_FLAG=\t\nprefix=\t\t../../..\n" in text
+    assert "CONFIG_ARGS=\t '--prefix=$(prefix)' 'CC=cc'\nA=./x\nINSTALL=\t/usr/bin/install -c\n" in text
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize("name", ["plain", "it's  two spaces"])
+def test_make_finds_the_prefix_also_of_an_included_makefile(installed: Path, tmp_path: Path, name: str) -> None:
+    relocate(installed)
+    moved = tmp_path / name
+    installed.rename(moved)
+    makefile = moved / "lib/python3.13/config-3.13-x/Makefile"
+    including = tmp_path / "Makefile"
+    including.write_text("include plain/lib/python3.13/config-3.13-x/Makefile\n")
+    commands = [["make", "-s", "-f", str(makefile), "show"], ["make", "-s", "-C", str(makefile.parent), "show"]]
+    if name == "plain":
+        commands.append(["make", "-s", "-C", str(tmp_path), "show"])
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout == f"{moved}/lib\n"
+
+
+@pytest.mark.parametrize("name", ["plain", "it's two spaces"])
+def test_python_config_answers_for_where_it_is(installed: Path, tmp_path: Path, name: str) -> None:
+    relocate(installed)
+    moved = tmp_path / name
+    installed.rename(moved)
+    link = tmp_path / "config link"
+    link.symlink_to(moved / "bin/python3.13-config")
+    options = ["--prefix", "--exec-prefix", "--includes", "--cflags", "--ldflags", "--embed", "--libs", "--configdir",
+               "--extension-suffix", "--abiflags"]  # fmt: skip
+    output = subprocess.run([link, *options], capture_output=True, text=True, check=True).stdout.split("\n")
+    escaped = str(moved).replace(" ", "\\ ").replace("'", "\\'")
+    assert output == [
+        str(moved),
+        str(moved),
+        f"-I{escaped}/include/python3.13",
+        f"-I{escaped}/include/python3.13 -fno-strict-overflow -DNDEBUG -O3",
+        f"-L{escaped}/lib -lpython3.13 -lpthread -ldl -lm",
+        "-lpython3.13 -lpthread -ldl -lm",
+        f"{moved}/lib/python3.13/config-3.13-x",
+        ".cpython-313-x.so",
+        "",
+        "",
+    ]
+    for arguments in ([], ["--libs", "--unknown"]):
+        done = subprocess.run([link, *arguments], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("Usage: ")
+    assert subprocess.run([link, "--help"], capture_output=True, text=True, check=True).stdout.startswith("Usage: ")
+
+
+def test_the_json_files_of_3_14_are_relative(installed: Path) -> None:
+    library = installed / "lib/python3.13"
+    variables = {"CC": f"{CC} -pthread", "CONFIG_ARGS": "'--prefix=/install'", "userbase": "/build/home/.local",
+                 "LIBDIR": "/install/lib", "SIZEOF_INT": 4}  # fmt: skip
+    (library / "_sysconfig_vars__linux_x.json").write_text(json.dumps(variables))
+    details = {"base_prefix": "/install", "base_interpreter": "/install/bin/python3.14",
+               "suffixes": {"source": [".py"]}, "c_api": {"headers": "/install/include/python3.14"}}  # fmt: skip
+    (library / "build-details.json").write_text(json.dumps(details))
+    assert relocate(installed).stderr == ""
+    assert json.loads((library / "_sysconfig_vars__linux_x.json").read_text()) == {
+        "CC": "cc -pthread", "CONFIG_ARGS": "'--prefix=../..'", "userbase": "~/.local", "LIBDIR": "../../lib",
+        "SIZEOF_INT": 4,
+    }  # fmt: skip
+    assert json.loads((library / "build-details.json").read_text()) == {
+        "base_prefix": "../..", "base_interpreter": "./bin/python3.14", "suffixes": {"source": [".py"]},
+        "c_api": {"headers": "./include/python3.14"},
+    }  # fmt: skip
 
 
 def test_a_script_finds_the_interpreter_beside_itself_also_through_a_symlink(installed: Path, tmp_path: Path) -> None:
@@ -134,11 +252,26 @@ def test_a_wheels_record_has_the_rewritten_scripts_hash(installed: Path) -> None
     assert record.read_text() == (f"../../../bin/pip3,sha256={digest},{len(script)}\npip/__init__.py,sha256=abc,3\n")
 
 
-def test_what_is_left_over_ends_the_build(installed: Path) -> None:
-    (installed / "lib/python3.13/notes.txt").write_text("made in /build/src\n")
+@pytest.mark.parametrize(("text", "found"), [
+    ("made in /build/src\n", "/build/src"),
+    ("x=/install/lib/x", "/install/lib"),
+    ('{"prefix": "/install"}', 'prefix": "/install'),
+    (f"CC={CC}", CC),
+])  # fmt: skip
+def test_what_is_left_over_ends_the_build(installed: Path, text: str, found: str) -> None:
+    (installed / "lib/python3.13/notes.txt").write_text(text)
     result = relocate(installed)
     assert result.returncode == 1
-    assert "lib/python3.13/notes.txt: /build/src" in result.stderr
+    assert f"lib/python3.13/notes.txt: {found}" in result.stderr
+
+
+def test_the_script_in_a_deeper_directory_finds_the_interpreter_too(installed: Path, tmp_path: Path) -> None:
+    relocate(installed)
+    (installed / "bin/python3.13").unlink()
+    (installed / "bin/python3.13").symlink_to(sys.executable)
+    script = installed / "lib/python3.13/config-3.13-x/python-config.py"
+    script.chmod(0o755)
+    assert subprocess.run([script], capture_output=True, text=True, check=True).stdout == "flags\n"
 
 
 def test_a_value_that_cannot_be_relocated_ends_the_build(installed: Path) -> None:
