@@ -5,7 +5,8 @@ by any exception. A test stands alone: what it needs besides the standard librar
 they share; a module of tests is added to the list below.
 """
 
-from . import interpreter, libraries, system, terminal
+from . import interpreter, libraries, processes, standard_library, system, terminal
 from .table import PLACE, TESTS, Skip, Test
 
-__all__ = ["PLACE", "TESTS", "Skip", "Test", "interpreter", "libraries", "system", "terminal"]
+__all__ = ["PLACE", "TESTS", "Skip", "Test", "interpreter", "libraries", "processes", "standard_library", "system",
+           "terminal"]  # fmt: skip
