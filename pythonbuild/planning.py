@@ -102,8 +102,8 @@ def make_plan(inputs: PlanInputs) -> Plan:
         pin=inputs.pin,
     )
     assemble = assemble_step(shipment)
-    validate = validate_step(shipment, assemble)
     archive = archive_step(shipment, assemble)
+    validate = validate_step(shipment, archive)
     steps = (
         _root_step(inputs, target.root, "root"),
         *(_root_step(inputs, root, name) for root, name in room_roots(target).items()),
@@ -111,8 +111,8 @@ def make_plan(inputs: PlanInputs) -> Plan:
         setup,
         cpython,
         assemble,
-        validate,
         archive,
+        validate,
     )
     return Plan(steps, goals=(validate.name, archive.name))
 

@@ -1,8 +1,7 @@
-"""The last steps of a plan: assemble the distribution, validate it, pack it.
+"""The last steps of a plan: assemble the distribution, pack it, validate the archive.
 
 They are Python functions of this program: what they do depends on the trees they are given and on the code, so both
-are in their keys. Validating and packing read the same assembled tree and run side by side; nothing is published before
-both have succeeded.
+are in their keys. What is validated is the very file that is published, and it is not published before.
 """
 
 from __future__ import annotations
@@ -117,8 +116,8 @@ def _omitted(modules: Path, shipment: Shipment) -> dict[str, str]:
     return {name: reason for name, (linkage, reason) in sorted(linkages.items()) if linkage == "omitted"}
 
 
-def validate_step(shipment: Shipment, assemble: Step) -> Step:
-    """Return the step that checks the distribution; its tree holds ``report.txt``."""
+def validate_step(shipment: Shipment, archive: Step) -> Step:
+    """Return the step that checks the archive; its tree holds ``report.txt``."""
     modules = shipment.project.unix / "extension-modules.yml"
 
     def run(context: CallContext) -> None:
@@ -129,12 +128,16 @@ def validate_step(shipment: Shipment, assemble: Step) -> Step:
             step = room_roots(shipment.target)[name]
             return context.tree(step), context.digest(step)
 
+        unpacked, rooms = context.work / "unpacked", context.work / "rooms"
+        unpacked.mkdir()
+        rooms.mkdir()
         report = validate(
-            context.tree(assemble.name),
+            next((context.tree(archive.name) / "dist").iterdir()),
             shipment.target,
+            work=unpacked,
             sysroot=context.tree("sysroot") / "tools" / "sysroot",
             expected=expected_linkages(modules, shipment.version, shipment.target.os),
-            rooms=make_rooms(shipment.target, context.environment, root, context.work),
+            rooms=make_rooms(shipment.target, context.environment, root, rooms),
             note=context.log,
         )
         report.raise_if_failed(shipment.cpython)
@@ -143,7 +146,7 @@ def validate_step(shipment: Shipment, assemble: Step) -> Step:
     return Step(
         name=f"validate-{shipment.suffix}",
         action=CallAction(run),
-        needs=(assemble.name, "sysroot", *room_roots(shipment.target).values()),
+        needs=(archive.name, "sysroot", *room_roots(shipment.target).values()),
         files=(InputFile(modules.name, modules), *code_files(shipment.project.repository, *_VALIDATE_CODE)),
         parameters={"target": repr(shipment.target), "version": shipment.version},
         target=shipment.target.triple,

@@ -19,16 +19,27 @@ PREFIX = "behaviour-"
 
 @check(PREFIX + SYSTEM, "the built Python runs from a moved tree on an ordinary system; every library does its work")
 def system(subject: Subject) -> Iterator[str]:
+    """The archive is unpacked at a path that nothing was built at, read-only, in a root filesystem of Debian bullseye.
+    Every extension module is imported, builtin or shared as PYTHON.json says, and nothing more is builtin; then every
+    library and the tools around the interpreter do one real thing each. What cannot be shown there (a test that needs
+    what the machine lacks) is skipped with the reason, in the report.
+    """
     yield from _findings(subject, SYSTEM)
 
 
 @check(PREFIX + GLIBC_FLOOR, "so it does on a system with the oldest C library that the target allows")
 def glibc_floor(subject: Subject) -> Iterator[str]:
+    """The same suite in a root filesystem whose C library is a real one of the oldest version that is allowed: what the
+    table of symbol versions promises (``elf-glibc-floor``) is seen to be true.
+    """
     yield from _findings(subject, GLIBC_FLOOR)
 
 
 @check(PREFIX + OLDEST_CPU, "so it does on the oldest processor that the target allows, emulated")
 def oldest_cpu(subject: Subject) -> Iterator[str]:
+    """The same suite on an emulated processor that has no instruction beyond the target's own, and stops a program at
+    the first one that it has not got.
+    """
     yield from _findings(subject, OLDEST_CPU)
 
 

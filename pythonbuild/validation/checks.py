@@ -209,8 +209,9 @@ class Subject:
                 continue
             if is_elf(path):
                 found.append(_shared_object(path, path.relative_to(self.top).as_posix()))
-            elif path.suffix in ("", ".exe", ".dll", ".pyd", ".dylib", ".so") and (system := _other_system(path)):
-                others.add(system)
+            else:
+                others.add(_other_system(path))
+        others.discard("")
         if others and not found:
             raise NotApplicable(f"the programs are for {' and '.join(sorted(others))}: no ELF files")
         return tuple(found)
@@ -258,6 +259,9 @@ def _shared_object(path: Path, name: str) -> SharedObject:
 
 
 def _other_system(path: Path) -> str:
+    """Return whose program or library a file is, "" for neither; pip brings launchers for Windows everywhere."""
+    if path.parent.name != "bin" and path.stem != "python" and path.suffix not in (".dll", ".pyd", ".dylib", ".so"):
+        return ""
     with path.open("rb") as file:
         beginning = file.read(4)
     return next((system for magic, system in _OTHER_PROGRAMS.items() if beginning.startswith(magic)), "")

@@ -69,6 +69,9 @@ def read_description(top: Path) -> Description:
             plain = json.loads(text)
             _check_other(plain)
             return Description(version, plain, absent=f"PYTHON.json is of format {version}, not {FORMAT_VERSION}")
+        if version not in ("", FORMAT_VERSION):
+            raise JsonFormatError(f"{METADATA}: version", found=repr(version),
+                                  expected=f'"{FORMAT_VERSION}", or "1" to "8" of other builders')  # fmt: skip
         return Description(FORMAT_VERSION, json.loads(text), read_python_json(text, METADATA))
     except DistributionError as error:
         return _wrong(str(error))

@@ -70,8 +70,11 @@ def validate(
     rooms: Mapping[str, Room | str] | None = None,
     skip: Collection[str] = (),
     note: Callable[[str], None] = lambda _: None,
+    work: Path | None = None,
 ) -> Report:
     """Run every check that is not skipped over a tree or an archive; each result's lines go to ``note`` at once.
+
+    An archive is unpacked in a directory of its own in ``work`` (None: where temporary files are kept).
 
     Raises UsageError for an id in ``skip`` that no check has, ArchiveError for an archive that cannot be read.
     """
@@ -88,7 +91,7 @@ def validate(
 
     if tree.is_dir():
         return run(tree, tree_members(tree))
-    with tempfile.TemporaryDirectory(prefix="validate-") as directory:
+    with tempfile.TemporaryDirectory(prefix="validate-", dir=work) as directory:
         return run(Path(directory), unpack_members(tree, Path(directory)))
 
 
