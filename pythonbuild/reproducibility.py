@@ -159,7 +159,7 @@ def _plan(wishes: Wishes, work: Path, remarks: list[str]) -> tuple[Conditions, C
         furnish(first, request.repository, names, None if request.locked else request.cache / "locks")
     second = Conditions(work / "sécond build", me, environments[1], request.jobs + 1, 0o077, _ODD,
                         cores=cores - 1 if cores >= _MANY_CORES else None, file_time=_LONG_AGO)  # fmt: skip
-    if second.cores is None:
+    if second.cores is None and not wishes.against:
         remarks.append(f"both builds may use all {cores} cores; with one less the build would take much longer")
     furnish(second, request.repository, names, None if request.locked else request.cache / "locks")
     return first, _as_another_user(second, request, names, remarks)
@@ -245,7 +245,7 @@ def _table(against: Path | None, conditions: Sequence[Conditions],
     """Return condition, first build, second build; of an archive that was given nothing is known."""
     columns = [_column(*pair) if pair[1] else {} for pair in zip(conditions, builds, strict=True)]
     rows = [(name, columns[0].get(name, "not known"), text) for name, text in columns[1].items()]
-    heading = (str(against) if against else "first build", "this build" if against else "second build")
+    heading = ("the archive", "this build") if against else ("first build", "second build")
     return (("condition", *heading), *rows)
 
 

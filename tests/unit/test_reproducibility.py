@@ -228,7 +228,7 @@ def test_against_an_archive(checkout: Path, tmp_path: Path) -> None:
     verification = verified(checkout, "value('--python')", "--against", str(archive))
     assert verification.identical, "the version was read off the archive, not the default"
     assert conditions(verification)["jobs"][0] == "not known"
-    assert verification.rows[0] == ("condition", str(archive), "this build")
+    assert verification.rows[0] == ("condition", "the archive", "this build")
     assert not verified(checkout, "value('--python')", "--against", str(archive), "--python", "3.13.4").identical
     with pytest.raises(ArchiveError):
         verified(checkout, "1", "--against", str(checkout / "recipe"))
