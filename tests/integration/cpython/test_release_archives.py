@@ -71,3 +71,23 @@ def test_cpythons_own_makesetup_understands_it(archive: Path, tmp_path: Path) ->
     config = (tmp_path / "config.c").read_text()
     inittab = set(re.findall(r'\{"(\w+)"', config))
     assert inittab == set(modules["builtin"]) | set(modules["core"])
+
+
+def test_tkinter_patch_is_where_it_is_compiled(archive: Path, tmp_path: Path) -> None:
+    """patch takes a hunk that fits almost; in another branch of an #ifdef it would do nothing and nobody would know."""
+    with tarfile.open(archive) as tar:
+        member = next(member for member in tar if member.name.endswith("/Modules/tkappinit.c"))
+        content = tar.extractfile(member)
+        assert content is not None
+        (tmp_path / "Modules").mkdir()
+        (tmp_path / "Modules/tkappinit.c").write_bytes(content.read())
+    patch = UNIX / "recipes/cpython/patches/tkinter-find-scripts.patch"
+    argv = ["patch", "-p1", "--batch", "--forward", "--fuzz=0", "-i", str(patch)]
+    subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
+    depth, depths = 0, []
+    for line in (tmp_path / "Modules/tkappinit.c").read_text().splitlines():
+        depth += line.startswith("#if")
+        depth -= line.startswith("#endif")
+        if "init_tcl(interp) ==" in line:
+            depths.append(depth)
+    assert depths == [0]

@@ -28,7 +28,7 @@ _SCREEN = _XTERM | {"home": ("\x1b[1~", "\x1b[1~"), "end": ("\x1b[4~", "\x1b[4~"
 _LINUX = {name: (normal, normal) for name, (normal, _) in _SCREEN.items()}
 _KEYS = {"linux": _LINUX, "screen": _SCREEN, "screen-256color": _SCREEN, "tmux": _SCREEN, "tmux-256color": _SCREEN,
          "xterm": _XTERM, "xterm-256color": _XTERM}  # fmt: skip
-_PLAIN = {"enter": "\r", "backspace": "\x7f", "^H": "\x08", "^A": "\x01", "^D": "\x04"}
+_PLAIN = {"enter": "\r", "backspace": "\x7f", "^H": "\x08", "^D": "\x04"}
 _DECCKM = 1 << 5  # private mode 1, as pyte keeps it
 _PROMPT = ">>> "
 _PATIENCE = 60.0
