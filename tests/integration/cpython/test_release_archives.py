@@ -82,7 +82,7 @@ def test_tkinter_patch_is_where_it_is_compiled(archive: Path, tmp_path: Path) ->
         (tmp_path / "Modules").mkdir()
         (tmp_path / "Modules/tkappinit.c").write_bytes(content.read())
     patch = UNIX / "recipes/cpython/patches/tkinter-find-scripts.patch"
-    argv = ["patch", "-p1", "--batch", "--forward", "--fuzz=0", "-i", str(patch)]
+    argv = ["git", "apply", "--unidiff-zero", str(patch)]  # as strict as patch with --fuzz=0, and everybody has it
     subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
     depth, depths = 0, []
     for line in (tmp_path / "Modules/tkappinit.c").read_text().splitlines():
