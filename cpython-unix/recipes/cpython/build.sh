@@ -59,6 +59,11 @@ if [ "$minor" -le 13 ]; then
     done
 fi
 
+# Releases from before OpenSSL 3.2 (3.11.2 is one) take the end of the last certificate for an error.
+if ! grep -q 'BIO_eof(biobuf)' Modules/_ssl.c; then
+    patch -p1 --batch --forward --no-backup-if-mismatch -i /recipe/patches-old-ssl/certificates-end.patch
+fi
+
 cp /tools/cpython/Setup.local Modules/Setup.local
 ./configure "${arguments[@]}"
 python3 /recipe/build_facts.py check-configure
