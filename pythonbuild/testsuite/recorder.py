@@ -43,15 +43,20 @@ def result_class() -> Any:
 
 
 class Recorder:
-    """What is known of the case that runs now, and the stream of records."""
+    """What is known of the case that runs now, and the stream of records.
+
+    Some tests run other tests, in this process. What the results of these are told is not ours: while a case runs, only
+    the result that started it is listened to.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.process = os.getpid()
-        self.begin("")
+        self.begin("", None)
 
-    def begin(self, name: str) -> None:
+    def begin(self, name: str, owner: object) -> None:
         self.name = name
+        self.owner = owner
         self.started = time.perf_counter()
         self.outcome = ""
         self.details: list[str] = []
@@ -61,8 +66,11 @@ class Recorder:
             self.stream.write(json.dumps(record) + "\n")
             self.stream.flush()
 
-    def start(self, test: Any) -> None:
-        self.begin(name_of(test))
+    def listens_to(self, result: object) -> bool:
+        return self.owner is None or self.owner is result
+
+    def start(self, result: object, test: Any) -> None:
+        self.begin(name_of(test), result)
         self.write({"start": self.name})
 
     def note(self, test: Any, outcome: str, detail: str = "") -> None:
@@ -81,7 +89,7 @@ class Recorder:
         detail = "\n".join(self.details)[-LONGEST:]
         # A case that only had subtests that failed, or was left without any outcome, is judged by what was seen.
         self.write({"case": self.name, "outcome": self.outcome or "passed", "seconds": seconds, "detail": detail})
-        self.begin("")
+        self.begin("", None)
 
 
 def name_of(test: Any) -> str:
@@ -102,25 +110,26 @@ def watch(recorder: Recorder) -> None:
 
         @functools.wraps(original)
         def method(self: Any, *arguments: Any, **options: Any) -> Any:
-            before(*arguments, **options)
+            if recorder.listens_to(self):
+                before(self, *arguments, **options)
             return original(self, *arguments, **options)
 
         setattr(kind, name, method)
 
-    def subtest(test: Any, part: Any, error: Any) -> None:
+    def subtest(_result: Any, test: Any, part: Any, error: Any) -> None:
         if error is not None:
             outcome = "failed" if issubclass(error[0], test.failureException) else "error"
             recorder.note(test, outcome, f"{part.id()}\n{text_of(error)}")
 
     wrap("startTest", recorder.start)
-    wrap("addSuccess", lambda test: recorder.note(test, "passed"))
-    wrap("addSkip", lambda test, reason: recorder.note(test, "skipped", str(reason)))
-    wrap("addFailure", lambda test, error: recorder.note(test, "failed", text_of(error)))
-    wrap("addError", lambda test, error: recorder.note(test, "error", text_of(error)))
-    wrap("addExpectedFailure", lambda test, _error: recorder.note(test, "expected"))
-    wrap("addUnexpectedSuccess", lambda test: recorder.note(test, "unexpected", "passed, and was expected to fail"))
+    wrap("addSuccess", lambda _, test: recorder.note(test, "passed"))
+    wrap("addSkip", lambda _, test, reason: recorder.note(test, "skipped", str(reason)))
+    wrap("addFailure", lambda _, test, error: recorder.note(test, "failed", text_of(error)))
+    wrap("addError", lambda _, test, error: recorder.note(test, "error", text_of(error)))
+    wrap("addExpectedFailure", lambda _, test, _error: recorder.note(test, "expected"))
+    wrap("addUnexpectedSuccess", lambda _, test: recorder.note(test, "unexpected", "passed, and was expected to fail"))
     wrap("addSubTest", subtest)
-    wrap("stopTest", lambda _test: recorder.stop())
+    wrap("stopTest", lambda _, _test: recorder.stop())
 
 
 def main() -> None:

@@ -183,7 +183,8 @@ def _judge(record: Mapping[str, Any], cases: tuple[Case, ...], name: str) -> tup
         return "skipped", record["skipped"]
     if any(case.bad for case in cases):
         return "failed", ""  # regrtest overlooked it, we do not
-    return ("passed", "") if cases else ("empty", "")
+    # Files that call doctest themselves have no case either, but regrtest does not complain of them.
+    return ("empty", "") if "1 test run no tests:" in said else ("passed", "")
 
 
 def _ending(status: int) -> str:
