@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import encodings.aliases
 import json
+import os
 import struct
 import sys
 import textwrap
@@ -31,7 +32,7 @@ def every_module() -> None:
                 importlib.import_module(name)
             except ImportError as error:
                 missing.append(f"{name}: {error}")
-        sys.exit("; ".join(missing))
+        sys.exit("; ".join(missing) or 0)
     """
     python("-I", "-c", textwrap.dedent(code), *NOT_HERE)
 
@@ -90,7 +91,8 @@ def databases() -> None:
     assert pwd.getpwuid(0).pw_name == "root"
     assert pwd.getpwnam("nobody").pw_dir
     assert grp.getgrnam("root").gr_gid == 0
-    assert getpass.getuser()
+    if os.getuid() == 0:  # not in a plain chroot, where it has no name
+        assert getpass.getuser() == "root"
     assert socket.getservbyname("https") == 443
     addresses = {entry[4][0] for entry in socket.getaddrinfo("localhost", 80)}
     assert "127.0.0.1" in addresses, addresses

@@ -41,7 +41,8 @@ def test_suite_on_this_python(tmp_path: Path) -> None:
     # distributor may have split its library into packages.
     allowed = {"import nothing more than is listed", "work where it stands", "work pip",
                "work ensurepip has its wheel", "work sysconfig names no path of the build",
-               "work venv, with symbolic links and with copies", "work every module of the standard library imports"}  # fmt: skip
+               "work venv, with symbolic links and with copies",
+               "work every module of the standard library imports"}  # fmt: skip
     assert {name: detail for name, detail in failures.items() if name not in allowed} == {}
     assert "work zlib" in ran
     assert not any("SQLite" in name for name in ran)
