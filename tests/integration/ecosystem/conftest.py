@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pythonbuild.engine.store import Store
+from pythonbuild.environments.chroot import MISSING
 from pythonbuild.environments.select import choose
 from tests.integration.conftest import CACHE, REPOSITORY
 from tests.integration.ecosystem.desktop import Desktop, desktop_root
@@ -22,6 +24,8 @@ def machine(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
                       if re.fullmatch(r"python3\.\d+", path.name)]  # fmt: skip
     version = interpreter.name.removeprefix("python")
     environment = choose("sandbox", print, CACHE)
+    if environment.missing_isolation == MISSING:
+        pytest.skip(f"a machine without what users have: {', '.join(MISSING)}")
     try:
         with Store(CACHE) as store:
             root, digest = desktop_root(REPOSITORY, store, environment, CACHE)
@@ -35,8 +39,6 @@ def machine(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def desktop(machine: Desktop, tmp_path_factory: pytest.TempPathFactory) -> Desktop:
     """The machine with an empty home directory, which the tests of one module share."""
-    from dataclasses import replace
-
     return replace(machine, work=tmp_path_factory.mktemp("home"))
 
 
