@@ -53,7 +53,7 @@ def _as_described(path: Path, entry: Entry) -> bool:
     try:
         status = path.lstat()
         if entry.kind == "d":
-            return stat.S_ISDIR(status.st_mode)
+            return stat.S_ISDIR(status.st_mode) and status.st_mode & 0o777 == 0o755
         if entry.kind == "l":
             return stat.S_ISLNK(status.st_mode) and os.readlink(path) == entry.content  # noqa: PTH115
     except OSError:

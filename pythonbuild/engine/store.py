@@ -249,14 +249,17 @@ class Store:
     def materialise(self, trees: Trees, destination: Path, *, select: tuple[str, ...] = (), copy: bool = False) -> None:
         """Unpack trees into a directory (made if need be) as hard links into the store.
 
-        Linked files must not be written to; ``copy`` gives files of the destination's own.
+        Linked files must not be written to; ``copy`` gives files of the destination's own. Directories get their mode
+        whatever the umask is: in a container, others than their owner look into them.
         """
         tree = self.union(trees, select)
         with machine_errors(destination):
             destination.mkdir(parents=True, exist_ok=True)
+            destination.chmod(0o755)
             directories = sorted(path for path, entry in tree.entries.items() if entry.kind == "d")
             for path in directories:
                 (destination / path).mkdir(exist_ok=True)
+                (destination / path).chmod(0o755)
             files: dict[str, list[Path]] = {}
             entries: dict[str, Entry] = {}
             for path, entry in tree.entries.items():

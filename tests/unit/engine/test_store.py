@@ -68,6 +68,22 @@ def test_a_tree_goes_in_and_comes_out(store: Store, tmp_path: Path) -> None:
     assert plain.st_ino == blob_of(store, digest, "tools/a").stat().st_ino
 
 
+def test_directories_have_their_mode_whatever_the_umask(store: Store, tmp_path: Path) -> None:
+    """In a container the step's user is not the owner of the root filesystem's directories."""
+    digest = store.add_tree(make(tmp_path / "out", a="a"))
+    before = os.umask(0o077)
+    try:
+        store.materialise(digest, tmp_path / "back")
+        root = store.materialise_cached(digest)
+    finally:
+        os.umask(before)
+    for directory in (tmp_path / "back", tmp_path / "back/tools", root / "tools"):
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o755
+    (root / "tools").chmod(0o700)  # as an earlier version left it
+    with Store(tmp_path / "cache") as again:
+        assert stat.S_IMODE((again.materialise_cached(digest) / "tools").stat().st_mode) == 0o755
+
+
 def test_without_move_the_directory_stays_as_it_is(store: Store, tmp_path: Path) -> None:
     source = make(tmp_path / "out", a="a")
     digest = store.add_tree(source)
