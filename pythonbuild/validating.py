@@ -175,9 +175,11 @@ def _rooms(
     provided: Provisions, target: Target, claims: Claims, skipped: frozenset[str], work: Path, sink: EventSink
 ) -> tuple[dict[str, Room | str], dict[str, str]]:
     """Return the rooms, or why there are none, and the digests of the trees that were made."""
-    if claims.triple and claims.triple != target.triple:
+    if not claims.ours:
+        return dict.fromkeys(ROOMS, "PYTHON.json is not of this project's format: it does not tell what to run"), {}
+    if claims.triple != target.triple:
         return dict.fromkeys(ROOMS, f"the archive is for {claims.triple}, which this project has no rooms for"), {}
-    sysroot = ["sysroot"] if claims.ours else []
+    sysroot = ["sysroot"]
     at_hand = provided.cached(target.triple, sysroot) or {}
     if skipped >= _BEHAVIOUR or (why := runs_here(target)):
         return dict.fromkeys(ROOMS, "skipped" if skipped >= _BEHAVIOUR else why), at_hand

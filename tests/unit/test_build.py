@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pythonbuild.build import _output, check_output, publish
+from pythonbuild.build import _output, check_output, publish, relock
 from pythonbuild.engine.events import Event, Published
 from pythonbuild.engine.model import CallAction, Plan, Step
 from pythonbuild.engine.store import Store
-from pythonbuild.errors import OutputError
+from pythonbuild.errors import OutputError, UsageError
+from tests.unit.test_validating import make_request
 
 CONTENT = b"an archive" * 1000
 PLAN = Plan((Step("archive", CallAction(lambda _: None)),), goals=("archive",))
@@ -63,3 +64,8 @@ def test_a_failed_build_leaves_no_empty_output(tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="on purpose"), _output(output):
             raise OutputError("on purpose")
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+def test_relock_knows_the_roots(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"relock: no such root: found buld, expected one of .*build, .*bullseye"):
+        relock(make_request(tmp_path), lambda _: None, "buld")
