@@ -204,23 +204,41 @@ class _ZstdReader:
 
 
 @contextmanager
-def _decompressed(path: Path) -> Iterator[IO[bytes]]:
+def _errors_of(path: Path) -> Iterator[None]:
+    """Raise ArchiveError in place of whatever the libraries raise."""
     try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-            file.seek(0)
-            if magic == _ZSTD_MAGIC:
-                yield cast(IO[bytes], _ZstdReader(file))
-            elif magic[:2] == _GZIP_MAGIC:
-                with gzip.GzipFile(fileobj=file) as stream:
-                    yield cast(IO[bytes], stream)
-            else:
-                raise ArchiveError(f"{path}: not an archive", found=f"a file that begins with {magic!r}",
-                                   expected="a .tar.zst or .tar.gz")  # fmt: skip
+        yield
     except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError, tarfile.TarError) as error:
         raise DamagedArchiveError(f"{path}: damaged archive", found=error, advice="fetch or build it again") from error
     except OSError as error:
         raise ArchiveError(f"{path}: cannot be read", found=error.strerror or error) from error
+
+
+class _Content:
+    """A member's content. Whoever reads it meets the archive's damage, so it is named here, too."""
+
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        self._path = path
+        self._file = file
+
+    def read(self, size: int = -1, /) -> bytes:
+        with _errors_of(self._path):
+            return self._file.read(size)
+
+
+@contextmanager
+def _decompressed(path: Path) -> Iterator[IO[bytes]]:
+    with _errors_of(path), path.open("rb") as file:
+        magic = file.read(4)
+        file.seek(0)
+        if magic == _ZSTD_MAGIC:
+            yield cast(IO[bytes], _ZstdReader(file))
+        elif magic[:2] == _GZIP_MAGIC:
+            with gzip.GzipFile(fileobj=file) as stream:
+                yield cast(IO[bytes], stream)
+        else:
+            raise ArchiveError(f"{path}: not an archive", found=f"a file that begins with {magic!r}",
+                               expected="a .tar.zst or .tar.gz")  # fmt: skip
 
 
 def read_members(path: Path) -> Generator[Member, None, None]:
@@ -228,7 +246,8 @@ def read_members(path: Path) -> Generator[Member, None, None]:
     with _decompressed(path) as stream:
         with tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK // 16) as tar:
             for info in tar:
-                yield Member(info, tar.extractfile(info) if info.isreg() else None)
+                file = tar.extractfile(info) if info.isreg() else None
+                yield Member(info, cast(IO[bytes], _Content(path, file)) if file else None)
                 tar.members = []  # type: ignore[attr-defined] # tarfile remembers every member for random access, which a stream has not
         while stream.read(_CHUNK):  # to the end of the compressed data, where its checksum stands
             pass

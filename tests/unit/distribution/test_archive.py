@@ -6,6 +6,8 @@ import errno
 import gzip
 import io
 import os
+import random
+import shutil
 import tarfile
 import time
 from collections.abc import Callable
@@ -15,7 +17,14 @@ import pytest
 import zstandard
 
 from pythonbuild.distribution import archive
-from pythonbuild.distribution.archive import ArchiveError, pack, read_members, read_metadata, unpack
+from pythonbuild.distribution.archive import (
+    ArchiveError,
+    DamagedArchiveError,
+    pack,
+    read_members,
+    read_metadata,
+    unpack,
+)
 from pythonbuild.errors import NoSpaceError, OutputError
 
 LONG = "python/install/" + "d" * 90 + "/" + "f" * 120
@@ -171,6 +180,21 @@ def test_bad_archive(tmp_path: Path, damage: Callable[[bytes], bytes], words: st
     with pytest.raises(ArchiveError, match=words) as caught:
         list(read_members(path))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.99])
+def test_damage_inside_a_member_is_told_by_whoever_reads_it(tmp_path: Path, part: float) -> None:
+    tree = make_tree(tmp_path / "t")
+    (tree / "python/large").write_bytes(random.Random(5).randbytes(3_000_000))
+    path = tmp_path / "x.tar.zst"
+    pack(tree, path, 0)
+    data = path.read_bytes()
+    place = int(len(data) * part)
+    for broken in (data[:place], data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]):
+        path.write_bytes(broken)
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        with pytest.raises(DamagedArchiveError, match="damaged archive"):
+            unpack(path, tmp_path / "out")
 
 
 def test_absent_archive(tmp_path: Path) -> None:
