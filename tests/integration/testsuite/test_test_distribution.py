@@ -1,7 +1,7 @@
 """CPython's own tests on the built archive, by the real command; and that the command notices what is broken.
 
-The files in made/ end in every way that a file of the suite can, but by hanging. Their names end with .txt because
-they are not tests of this project.
+The files in made/ end in every way that a file of the suite can, but by hanging. Their names are not those of tests,
+because they are no tests of this project.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ MADE = Path(__file__).with_name("made")
 
 #: Files that are quick and that between them use every library the interpreter is linked with.
 QUICK = (
-    "test_bz2,test_ctypes.test_callbacks,test_curses,test_dbm,test_getpath,test_hashlib,test_json,test_lzma,test_os,"
+    "test_bz2,test_ctypes,test_curses,test_dbm,test_getpath,test_hashlib,test_json,test_lzma,test_os,"
     "test_pyexpat,test_readline,test_site,test_sqlite3,test_sysconfig,test_uuid,test_zlib"
 )
 
 
 @dataclass(frozen=True)
-class Tested:
+class Told:
     """What one run of the command said."""
 
     status: int
@@ -41,11 +41,11 @@ class Tested:
         return [entry["test"] for entry in self.report[key]]
 
 
-def run_tests(archive: Path, *arguments: str) -> Tested:
+def run_tests(archive: Path, *arguments: str) -> Told:
     flags = ["test-distribution", str(archive), "--environment", "sandbox", "--json", *arguments]
     done = subprocess.run(command(REPOSITORY, flags, CACHE), capture_output=True, text=True, check=False, env=clean())
     assert done.stdout.startswith("{"), done.stderr
-    return Tested(done.returncode, json.loads(done.stdout), done.stderr)
+    return Told(done.returncode, json.loads(done.stdout), done.stderr)
 
 
 def test_a_selection_passes(first: Run, tmp_path: Path) -> None:
@@ -78,12 +78,12 @@ def broken(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def add_made_tests(prefix: Path) -> Path:
     (library,) = (prefix / "lib").glob("python3.*")
     for path in MADE.glob("*.txt"):
-        shutil.copy(path, library / "test" / f"{path.stem}.py")
+        shutil.copy(path, library / "test" / f"test_{path.stem}.py")
     return library
 
 
 def test_what_is_broken_is_told(broken: Path) -> None:
-    tests = ",".join(["test_colorsys", *(path.stem for path in MADE.glob("*.txt"))])
+    tests = ",".join(["test_colorsys", *(f"test_{path.stem}" for path in MADE.glob("*.txt"))])
     tested = run_tests(broken, "--tests", tests)
     assert tested.status == 1
     unexpected = tested.tests("unexpected")
