@@ -13,15 +13,9 @@ from typing import Any
 
 import pytest
 
-from pythonbuild.config.project import Project
-from pythonbuild.distribution.archive import unpack
-from pythonbuild.distribution.inspect import inspect_archive
 from pythonbuild.distribution.objectfile import PF_X, PT_GNU_RELRO, PT_GNU_STACK, PT_LOAD
-from pythonbuild.engine.store import Store
-from pythonbuild.shipping import expected_linkages
 from pythonbuild.validation import behaviour
 from pythonbuild.validation.validate import CHECKS, Report
-from tests.integration.conftest import CACHE, REPOSITORY, Run
 from tests.integration.validation.damage import (
     Original,
     StreamDamage,
@@ -50,23 +44,6 @@ TEST_MODULE = "install/lib/python3.*/lib-dynload/_testcapi.*.so"
 MATH = "build/Modules/mathmodule.o"
 OS = "python/install/lib/python3.13/os.py"
 _DT_DEBUG, _DT_RUNPATH, _DT_FLAGS, _DT_FLAGS_1, _DT_COMMENT = 21, 29, 30, 0x6FFFFFFB, 0x6FFFFEF4
-
-
-@pytest.fixture(scope="module")
-def original(first: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Original]:
-    """The session's archive, and what its validation takes, as the end of its build had it."""
-    project = Project(REPOSITORY)
-    document = inspect_archive(first.archive).document
-    target = project.targets[document.target_triple]
-    tree = tmp_path_factory.mktemp("original")
-    unpack(first.archive, tree)
-    with Store(CACHE) as store:
-        record = store.newest("sysroot")
-        assert record is not None
-        sysroot = store.materialise_cached(record.tree) / "tools" / "sysroot"
-        modules = project.unix / "extension-modules.yml"
-        expected = expected_linkages(modules, document.python_version, target.os)
-        yield Original(first.archive, tree, target, sysroot, expected)
 
 
 def extension(name: str, change: Callable[[dict[str, Any]], object]) -> TreeDamage:
