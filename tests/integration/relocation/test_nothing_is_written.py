@@ -20,7 +20,7 @@ def walk(path, package):
             continue
         try:
             module = importlib.import_module(package + name)
-        except (ImportError, OSError, AttributeError, SystemExit):
+        except (Exception, SystemExit):
             continue
         imported += 1
         if is_package:

@@ -58,7 +58,7 @@ def by_relative_directory_on_path(tree: Tree) -> tuple[str, str]:
 
 
 def by_relative_path(tree: Tree) -> tuple[str, str]:
-    return f'cd "{tree.prefix}/lib"; ../bin/python3 "$@"', f"{tree.prefix}/bin/python3"
+    return f'cd "{tree.prefix}/lib"; ../bin/python3 "$@"', f"{tree.prefix}/lib/../bin/python3"
 
 
 def from_a_deleted_directory(tree: Tree) -> tuple[str, str]:
@@ -198,13 +198,14 @@ def check_environment(tree: Tree, venv: Path, wheel: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["--symlinks", "--copies"])
-@pytest.mark.parametrize("maker", ["interpreter", "symlink outside", "copied tree's symlinked directory"])
+@pytest.mark.parametrize("maker", ["interpreter", "symlink outside", "symlinked tree", "symlinked bin"])
 def test_virtual_environments(awkward: Tree, kind: str, maker: str) -> None:
     wheel = make_wheel(awkward.home)
     python = {
         "interpreter": lambda: awkward.python,
         "symlink outside": lambda: link(awkward, "outside/mein python3", awkward.python),
-        "copied tree's symlinked directory": lambda: link(awkward, "tree", awkward.prefix) / "bin/python3",
+        "symlinked tree": lambda: link(awkward, "tree", awkward.prefix) / "bin/python3",
+        "symlinked bin": lambda: link(awkward, "some bin", awkward.prefix / "bin") / "python3",
     }[maker]()
     venv = awkward.home / "an environment"
     awkward.run([python, "-m", "venv", kind, venv])
