@@ -29,6 +29,15 @@ case $BUILD_OPTIONS in
     debug) arguments+=(--with-pydebug) ;;
     *) echo "BUILD_OPTIONS: unknown value $BUILD_OPTIONS" >&2; exit 1 ;;
 esac
+# newer/ brings functions that the oldest supported glibc lacks, and a header that only another library's package has.
+cp -r /recipe/newer/. .
+if [[ $TARGET_TRIPLE == *-linux-gnu* ]]; then
+    export MACHDEP_OBJS=Python/newer_libc.o
+    for name in close_range copy_file_range memfd_create preadv2 pwritev2 sem_clockwait; do
+        arguments+=("ac_cv_func_$name=yes")
+    done
+    arguments+=(ac_cv_header_bluetooth_bluetooth_h=yes)
+fi
 if [ "$minor" -le 11 ]; then
     arguments+=(--with-system-ffi)
     # sharedmods is setup.py's there, which finds nothing left to build; the installation calls it for its scripts.
@@ -92,6 +101,9 @@ if [ -d "$root/lib/python$series/lib2to3" ]; then
     "$python" -IB -m lib2to3.pgen2.driver "$root/lib/python$series/lib2to3/PatternGrammar.txt"
 fi
 
+if [ -d "$PREFIX/share/terminfo" ]; then
+    cp -a "$PREFIX/share/terminfo" "$root/share/"
+fi
 if [ -d "$PREFIX/lib/tcl8.6" ]; then
     cp -a "$PREFIX"/lib/tcl8.6 "$PREFIX"/lib/tcl8 "$PREFIX"/lib/tk8.6 "$root/lib/"
 fi
