@@ -35,10 +35,13 @@ install -D -m 644 -t "$OUT$PREFIX/lib/pkgconfig" misc/ncursesw.pc misc/panelw.pc
 install -D -m 644 -t "$OUT$PREFIX/include" include/{curses,ncurses_dll,term,termcap,unctrl}.h panel/panel.h
 ln -s curses.h "$OUT$PREFIX/include/ncurses.h"
 
-# It warns of numbers that only the older format cannot hold, one line for each of hundreds of terminals.
+# The backspace key of xterm and rxvt sends DEL, as every Linux distribution has it. tic warns of numbers that only the
+# older format cannot hold, for each of hundreds of terminals.
 terminfo=$OUT$PREFIX/share/terminfo
 mkdir -p "$terminfo"
-cat misc/terminfo.src /recipe/more.src > /build/terminfo.src
+XTERM_KBS=DEL datadir=/usr/share sh misc/gen_edit.sh > /build/edit.sed
+echo '/^rxvt|/{n;s/^\t/\tkbs=^?, /}' >> /build/edit.sed
+sed -f /build/edit.sed misc/terminfo.src | cat - /recipe/more.src > /build/terminfo.src
 /build/native/progs/tic -x -o "$terminfo" -e "$(grep -v '^#' /recipe/terminals.txt | tr -s ' \n' ',')" \
     /build/terminfo.src > /build/tic.log 2>&1 || { cat /build/tic.log; exit 1; }
 for name in xterm xterm-256color screen screen-256color tmux tmux-256color linux vt100 ansi dumb rxvt; do
