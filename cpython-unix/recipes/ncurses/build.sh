@@ -40,8 +40,8 @@ ln -s curses.h "$OUT$PREFIX/include/ncurses.h"
 terminfo=$OUT$PREFIX/share/terminfo
 mkdir -p "$terminfo"
 XTERM_KBS=DEL datadir=/usr/share sh misc/gen_edit.sh > /build/edit.sed
-echo '/^rxvt|/{n;s/^\t/\tkbs=^?, /}' >> /build/edit.sed
-sed -f /build/edit.sed misc/terminfo.src | cat - /recipe/more.src > /build/terminfo.src
+sed -f /build/edit.sed -e '/^rxvt|/{n;s/^\t/\tkbs=^?, /}' misc/terminfo.src > /build/terminfo.src
+cat /recipe/more.src >> /build/terminfo.src
 /build/native/progs/tic -x -o "$terminfo" -e "$(grep -v '^#' /recipe/terminals.txt | tr -s ' \n' ',')" \
     /build/terminfo.src > /build/tic.log 2>&1 || { cat /build/tic.log; exit 1; }
 for name in xterm xterm-256color screen screen-256color tmux tmux-256color linux vt100 ansi dumb rxvt; do
