@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import socket
 import subprocess
+import threading
+import time
 
-from .table import argv, timeout, works
+from .table import Skip, argv, timeout, works
 
 
 @works("sockets, polling, asyncio", "_socket", "select", "_asyncio")
@@ -27,3 +32,34 @@ def sockets() -> None:
         return (await asyncio.wait_for(process.communicate(), timeout()))[0]
 
     assert asyncio.run(echo()) == b"42\n"
+
+
+@works("system calls that the oldest glibc has no function for")
+def newer_system_calls() -> None:
+    # Each is there, whatever C library runs; what the kernel (or the emulator) lacks is no failure of the build.
+    missing = [name for name in ("memfd_create", "copy_file_range", "getrandom", "pidfd_open") if not hasattr(os, name)]
+    missing += [name for name in ("AF_VSOCK", "AF_BLUETOOTH", "IPPROTO_MPTCP") if not hasattr(socket, name)]
+    assert not missing, f"missing: {', '.join(missing)}"
+    assert len(os.getrandom(16)) == 16
+    try:
+        source, target = os.memfd_create("source"), os.memfd_create("target")
+        os.write(source, b"0123456789")
+        assert os.copy_file_range(source, target, 4, offset_src=3) == 4
+        assert os.preadv(target, [bytearray(4)], 0, os.RWF_HIPRI) == 4
+        os.closerange(target, target + 1)
+        with subprocess.Popen(argv("-IS", "-c", "input()"), stdin=subprocess.PIPE) as child:
+            signal.pidfd_send_signal(os.pidfd_open(child.pid), signal.SIGKILL)
+            assert child.wait(timeout()) == -signal.SIGKILL
+    except OSError as error:
+        if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+        raise Skip(f"this kernel lacks one of them: {error}") from error
+
+
+@works("locks wait by a clock that nobody sets")
+def locks_time_out() -> None:
+    lock = threading.Lock()
+    lock.acquire()
+    start = time.monotonic()
+    assert not lock.acquire(timeout=0.2)
+    assert 0.15 < time.monotonic() - start < timeout()

@@ -48,6 +48,18 @@ def curses_terminfo() -> None:
         python("-c", textwrap.dedent(code), env={**os.environ, "TERMINFO": directory})
 
 
+@works("ncurses: descriptions that are brought along", "_curses")
+def curses_shipped() -> None:
+    # A room may have some of its own, but hardly the last one. setupterm() works once in a process.
+    code = """
+        import curses, os, sys
+        curses.setupterm(sys.argv[1], fd=os.open(os.devnull, os.O_WRONLY))
+        assert curses.tigetstr("kcuu1") and curses.tigetstr("kbs")
+    """
+    for name in ("xterm-256color", "linux", "xterm-ghostty"):
+        python("-c", textwrap.dedent(code), name)
+
+
 @works("ncurses: windows and panels on a pseudo-terminal", "_curses", "_curses_panel")
 def curses_windows() -> None:
     code = """

@@ -37,12 +37,13 @@ def test_suite_on_this_python(tmp_path: Path) -> None:
     modules = {name: linkage(name) for name in candidates if _is_there(name)}
     failures, ran = run_here(tmp_path, modules)
     assert {f"import {name}" for name in modules} <= set(ran)
-    # This Python has more builtin modules than were listed, may be a virtual environment's, was not moved, and a
-    # distributor may have split its library into packages.
+    # This Python has more builtin modules than were listed, may be a virtual environment's, was not moved, a distributor
+    # may have split its library into packages, or have built it without headers of newer system calls.
     allowed = {"import nothing more than is listed", "work where it stands", "work pip",
                "work ensurepip has its wheel", "work sysconfig names no path of the build",
                "work venv, with symbolic links and with copies",
-               "work every module of the standard library imports"}  # fmt: skip
+               "work every module of the standard library imports",
+               "work system calls that the oldest glibc has no function for"}  # fmt: skip
     assert {name: detail for name, detail in failures.items() if name not in allowed} == {}
     assert "work zlib" in ran
     assert not any("SQLite" in name for name in ran)
