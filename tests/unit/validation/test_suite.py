@@ -37,8 +37,8 @@ def test_suite_on_this_python(tmp_path: Path) -> None:
     modules = {name: linkage(name) for name in candidates if _is_there(name)}
     failures, ran = run_here(tmp_path, modules)
     assert {f"import {name}" for name in modules} <= set(ran)
-    # This Python has more builtin modules than were listed, may be a virtual environment's, was not moved, a distributor
-    # may have split its library into packages, or have built it without headers of newer system calls.
+    # This Python has more builtin modules than were listed, may be a virtual environment's, was not moved; a
+    # distributor may have split its library into packages, or have built it without headers of newer system calls.
     allowed = {"import nothing more than is listed", "work where it stands", "work pip",
                "work ensurepip has its wheel", "work sysconfig names no path of the build",
                "work venv, with symbolic links and with copies",
