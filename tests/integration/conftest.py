@@ -2,7 +2,7 @@
 
 The cache is the checkout's own (``build/``), or the directory that ``PYTHONBUILD_TEST_CACHE`` names: after
 ``./build-linux.py`` the tests start from what it has made, on a fresh clone they make it. The sandbox is used whatever
-else there is, because everybody has it.
+else there is, because everybody has it. ``PYTHONBUILD_TEST_PYTHON`` names another CPython than 3.13.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def clean() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The first build of the session: CPython 3.13 from whatever the cache holds."""
-    run = build(tmp_path_factory.mktemp("dist"), "--python", "3.13")
+    """The first build of the session, from whatever the cache holds."""
+    run = build(tmp_path_factory.mktemp("dist"), "--python", os.environ.get("PYTHONBUILD_TEST_PYTHON") or "3.13")
     assert run.status == 0, run.errors
     return run
 
