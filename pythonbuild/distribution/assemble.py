@@ -6,6 +6,7 @@
     out/python/install/      CPython as installed
     out/python/build/        CPython's objects where its own build had them, and what it said of them
     out/python/build/lib/    the static libpython, and the static libraries of the dependencies that are linked in
+    out/python/build/run_tests.py    runs CPython's own tests
     out/python/licenses/     LICENSE.<source>.txt of everything linked in
 
 Nothing is decided here: what is linked comes from CPython's own build (:mod:`pythonbuild.cpython.readback`); a library
@@ -18,18 +19,23 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pythonbuild.config.model import Pin, Source, Target
 from pythonbuild.cpython.readback import BuildFacts, ExtensionFacts, Link, read_build
+from pythonbuild.distribution import typed_json
+from pythonbuild.distribution.binaries import crt_features, symbol_visibility
+from pythonbuild.distribution.later_json import to_later
 from pythonbuild.distribution.python_json import (
     FORMAT_VERSION,
     NO_INIT_FUNCTION,
     BuildInfo,
     CoreEntry,
     ExtensionEntry,
+    InterpreterEntry,
     LinkEntry,
     PythonJson,
     SourceEntry,
@@ -39,6 +45,8 @@ from pythonbuild.errors import DistributionError
 #: Where a dependency's tree has its libraries, and where the archive has them.
 _LIBRARIES = PurePosixPath("tools/deps/lib")
 _ARCHIVE_LIBRARIES = PurePosixPath("build/lib")
+#: The script that runs CPython's tests, beside this module and in the archive.
+_RUN_TESTS = "run_tests.py"
 #: The name of CPython's own licence folder and file, whatever its series.
 _CPYTHON = "cpython"
 
@@ -57,7 +65,9 @@ class DistributionFacts:
 
     ``components`` maps recipe names to what they were built from, ``cpython`` included. ``toolchain`` is the
     toolchain's description of itself; ``omitted`` maps the extension modules that were left out to their reasons;
-    ``epoch`` is SOURCE_DATE_EPOCH.
+    ``epoch`` is SOURCE_DATE_EPOCH. ``interpreter`` is what the built interpreter says of itself (None: it could not be
+    asked): the values of an InterpreterEntry less those that its files tell. ``python_json`` is the format of the
+    description.
     """
 
     target: Target
@@ -66,6 +76,13 @@ class DistributionFacts:
     epoch: int
     toolchain: Mapping[str, object] = field(default_factory=dict)
     omitted: Mapping[str, str] = field(default_factory=dict)
+    interpreter: Mapping[str, Any] | None = None
+    python_json: str = FORMAT_VERSION
+
+
+def interpreter_path(build: BuildFacts) -> str:
+    """Return the interpreter's path in the tree that CPython's build gave, and in the archive."""
+    return f"install/bin/python{'.'.join(build.version.split('.')[:2])}{build.variables.get('ABIFLAGS', '')}"
 
 
 def assemble(
@@ -85,9 +102,25 @@ def assemble(
     licences = _Licences(top, cpython_tree, dependency_trees, facts.components)
     licences.place([_CPYTHON, *libraries.recipes()])
     tcl = _tcl_scripts(top / "install")
+    shutil.copyfile(Path(__file__).with_name(_RUN_TESTS), top / "build" / _RUN_TESTS)
     document = _document(build, facts, core, extensions, libraries, licences, tcl)
-    (top / "PYTHON.json").write_text(document.to_text(), encoding="utf-8")
+    if facts.interpreter is not None:
+        document = replace(document, interpreter=_interpreter(top, document, facts.interpreter))
+    later = facts.python_json != FORMAT_VERSION
+    text = to_later(document, facts.python_json).to_text() if later else document.to_text()
+    (top / "PYTHON.json").write_text(text, encoding="utf-8")
     return document
+
+
+def _interpreter(top: Path, document: PythonJson, said: Mapping[str, Any]) -> InterpreterEntry:
+    """Return what the interpreter said of itself, and what its files tell."""
+    told = {
+        **{name: said[name] for name in InterpreterEntry.__dataclass_fields__ if name in said},
+        "python_symbol_visibility": symbol_visibility(top / document.python_exe),
+        "crt_features": crt_features(top / "install"),
+        "run_tests": f"build/{_RUN_TESTS}",
+    }
+    return typed_json.from_text(InterpreterEntry, typed_json.to_text(told), "the interpreter's answer")
 
 
 def place_tree(source: Path, target: Path) -> None:
@@ -259,7 +292,7 @@ def _document(build: BuildFacts, facts: DistributionFacts, core: CoreEntry, exte
         python_flavor="cpython",
         python_version=build.version,
         python_major_minor_version=major_minor,
-        python_exe=f"install/bin/{abi}",
+        python_exe=interpreter_path(build),
         python_include=f"install/include/{abi}",
         python_stdlib=f"install/lib/python{major_minor}",
         build_info=BuildInfo(

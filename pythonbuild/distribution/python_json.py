@@ -1,12 +1,13 @@
 """PYTHON.json, the description of a distribution: format "0" and the keys this project adds.
 
-docs/python-json.rst is the reference. The classes below are the format: a field is a key, in this order. All paths are
-relative to the archive's top directory ``python/`` and use forward slashes.
+docs/python-json.rst is the reference. The classes below are the format: a field is a key, in this order, and
+docs/schemas/python-json-0.json says the same for other programs. All paths are relative to the archive's top directory
+``python/`` and use forward slashes. The formats 7 and 8 are :mod:`pythonbuild.distribution.later_json`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pythonbuild.distribution import typed_json
@@ -83,6 +84,34 @@ class SourceEntry:
 
 
 @dataclass(frozen=True)
+class InterpreterEntry:
+    """What the interpreter says of itself, and its files of it: the keys that the formats 7 and 8 have for it.
+
+    Where it names its own place, as in ``python_config_vars``, it says ``/install``.
+    """
+
+    python_tag: str
+    python_abi_tag: str | None
+    python_platform_tag: str
+    python_implementation_cache_tag: str
+    python_implementation_hex_version: int
+    python_implementation_name: str
+    python_implementation_version: tuple[str, ...]
+    python_paths: Mapping[str, str]
+    python_paths_abstract: Mapping[str, str]
+    python_config_vars: Mapping[str, str]
+    python_stdlib_platform_config: str | None
+    python_stdlib_test_packages: tuple[str, ...]
+    python_suffixes: Mapping[str, tuple[str, ...]]
+    python_bytecode_magic_number: str
+    python_symbol_visibility: str
+    python_extension_module_loading: tuple[str, ...]
+    libpython_link_mode: str
+    crt_features: tuple[str, ...]
+    run_tests: str
+
+
+@dataclass(frozen=True)
 class PythonJson:
     """The whole document."""
 
@@ -109,6 +138,7 @@ class PythonJson:
     omitted_extensions: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[SourceEntry, ...] = ()
     toolchain: Mapping[str, object] = field(default_factory=dict)
+    interpreter: InterpreterEntry | None = None
 
     def to_text(self) -> str:
         """Return the JSON text: the same bytes for the same data."""
@@ -116,33 +146,36 @@ class PythonJson:
 
     def paths(self) -> dict[str, str]:
         """Return every path the document names, by the key that names it (``build_info.core.objs[3]``)."""
-        return dict(_paths(self))
+        return dict(named_paths(typed_json.to_plain(self)))
 
 
 #: Keys whose values are paths in the archive.
 PATH_KEYS = frozenset({
     "python_exe", "python_include", "python_stdlib", "objs", "path_static", "path_dynamic", "static_lib", "shared_lib",
-    "inittab_object", "inittab_source", "license_path", "license_paths", "tcl_library_path",
+    "inittab_object", "inittab_source", "license_path", "license_paths", "tcl_library_path", "run_tests",
+    "python_stdlib_platform_config",
 })  # fmt: skip
+#: Keys that hold texts of others, which are not about paths in the archive.
+_OTHER_TEXTS = frozenset({"toolchain", "python_config_vars", "python_paths_abstract"})
 
 
-def _paths(document: PythonJson) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-
-    def visit(value: object, place: str, key: str) -> None:
-        if isinstance(value, dict):
-            for name, item in value.items():
-                # What the toolchain says of itself is not about paths in the archive.
-                if place or name != "toolchain":
-                    visit(item, f"{place}.{name}" if place else name, name)
-        elif isinstance(value, list):
-            for index, item in enumerate(value):
-                visit(item, f"{place}[{index}]", key)
-        elif key in PATH_KEYS and isinstance(value, str) and value:
-            found.append((place, value))
-
-    visit(typed_json.to_plain(document), "", "")
-    return found
+def named_paths(plain: object, place: str = "", key: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every path that a PYTHON.json of any format names, after the key that names it."""
+    if isinstance(plain, dict):
+        for name, item in plain.items():
+            if name in _OTHER_TEXTS:
+                continue
+            here = f"{place}.{name}" if place else name
+            if name == "tcl_library_paths" and isinstance(item, list):  # they are below the other key's directory
+                above = plain.get("tcl_library_path")
+                yield from ((f"{here}[{index}]", f"{above}/{text}") for index, text in enumerate(item) if above)
+            else:
+                yield from named_paths(item, here, "python_paths" if key == "python_paths" else name)
+    elif isinstance(plain, list):
+        for index, item in enumerate(plain):
+            yield from named_paths(item, f"{place}[{index}]", key)
+    elif key in PATH_KEYS | {"python_paths"} and isinstance(plain, str) and plain:
+        yield place, plain
 
 
 def read_python_json(text: str, where: str = "PYTHON.json") -> PythonJson:

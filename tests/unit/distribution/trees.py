@@ -67,6 +67,22 @@ struct _inittab _PyImport_Inittab[] = {
 """
 
 
+#: What the interpreter says of itself.
+INTERPRETER: dict[str, Any] = {
+    "python_tag": "cp313", "python_abi_tag": "cp313", "python_platform_tag": "linux_x86_64",
+    "python_implementation_cache_tag": "cpython-313", "python_implementation_hex_version": 51185136,
+    "python_implementation_name": "cpython", "python_implementation_version": ["3", "13", "5", "final", "0"],
+    "python_paths": {"stdlib": "install/lib/python3.13", "include": "install/include/python3.13", "data": "install"},
+    "python_paths_abstract": {"stdlib": "{installed_base}/lib/python3.13", "data": "{base}"},
+    "python_config_vars": {"prefix": "/install", "SOABI": "cpython-313-x86_64-linux-gnu", "Py_ENABLE_SHARED": "1"},
+    "python_stdlib_platform_config": None, "python_stdlib_test_packages": ["test"],
+    "python_suffixes": {"source": [".py"], "bytecode": [".pyc"], "debug_bytecode": [".pyc"],
+                        "optimized_bytecode": [".pyc"], "extension": [".cpython-313-x86_64-linux-gnu.so", ".so"]},
+    "python_bytecode_magic_number": "f30d0d0a", "python_extension_module_loading": ["builtin", "shared-library"],
+    "libpython_link_mode": "shared",
+}  # fmt: skip
+
+
 def write(path: Path, content: bytes | str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -142,6 +158,7 @@ def make_facts(**changes: Any) -> DistributionFacts:
         "epoch": 1700000000,
         "toolchain": {"kind": "packaged", "tools": {"clang": "22.1.8"}},
         "omitted": {"_gdbm": "GPL-3"},
+        "interpreter": INTERPRETER,
     }
     return DistributionFacts(**{**facts, **changes})
 
