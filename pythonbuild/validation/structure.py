@@ -15,7 +15,7 @@ from pythonbuild.validation.checks import NotApplicable, Subject, check
 from pythonbuild.validation.members import DUPLICATE, Entry, leads_out, unsafe_name
 
 #: What may lie directly below ``python/``.
-_PLACES = ("PYTHON.json", "build", "install", "licenses")
+_PLACES = ("PYTHON.json", "SBOM.cdx.json", "build", "install", "licenses")
 _MODES = {"file": (0o644, 0o755), "directory": (0o755,), "symbolic link": (0o777,)}
 #: Set-user-id, set-group-id and the sticky bit; writable for everybody.
 _SPECIAL_BITS, _OTHERS_WRITE = 0o7000, 0o002
