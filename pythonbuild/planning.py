@@ -2,8 +2,8 @@
 
 The one place that knows both the engine and what is built. The steps of one distribution::
 
-    root ─► sysroot ─► toolchain ─► zlib, openssl, … ─► cpython ─► assemble ─► validate ◄─ root-bullseye, …
-                                         setup-cpython ──┘             └─────► archive
+    root ─► sysroot ─► toolchain ─► zlib, openssl, … ─► cpython ─► assemble ─► archive ─► validate ◄─ root-bullseye, …
+                                         setup-cpython ──┘             └─────► archive-…-install_only ─► validate-…
 
 Steps that run a recipe see nothing of this program; steps that are Python functions carry the source files of the code
 they run in their keys.
@@ -26,6 +26,7 @@ from pythonbuild.cpython.modules import read_modules
 from pythonbuild.cpython.setup_local import render_setup
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Plan, RecipeAction, Step
 from pythonbuild.errors import UsageError
+from pythonbuild.packing import installation_steps
 from pythonbuild.shipping import Shipment, archive_step, assemble_step, code_files, room_roots, validate_step
 
 #: What every recipe's script is given besides the target's variables; the paths are fixed by the environments.
@@ -67,6 +68,7 @@ class PlanInputs:
     """All that a plan is made from; nothing in it is fetched or changed by planning.
 
     ``pins`` are the pins of sources whose newest could not be had, by source; all others take their newest.
+    ``archives`` are the kinds that are published, ``tag`` stands in their names.
     """
 
     project: Project
@@ -76,6 +78,8 @@ class PlanInputs:
     locks: Mapping[str, Lock]
     files: FileSource
     pins: Mapping[str, Pin] = field(default_factory=dict)
+    archives: tuple[str, ...] = ("full",)
+    tag: str = ""
 
     def pin(self, source: str) -> Pin:
         """Return the pin that is used of a source."""
@@ -100,10 +104,12 @@ def make_plan(inputs: PlanInputs) -> Plan:
         cpython=cpython.name,
         recipes=tuple(recipe for recipe in recipes if recipe.name not in _COMPILER_STEPS),
         pin=inputs.pin,
+        tag=inputs.tag,
     )
     assemble = assemble_step(shipment)
     archive = archive_step(shipment, assemble)
     validate = validate_step(shipment, archive)
+    installations = {kind: installation_steps(shipment, assemble, kind) for kind in inputs.archives if kind != "full"}
     steps = (
         _root_step(inputs, target.root, "root"),
         *(_root_step(inputs, root, name) for root, name in room_roots(target).items()),
@@ -113,8 +119,12 @@ def make_plan(inputs: PlanInputs) -> Plan:
         assemble,
         archive,
         validate,
+        *(step for pair in installations.values() for step in pair),
     )
-    return Plan(steps, goals=(validate.name, archive.name))
+    # Whatever is published, the full archive is checked: only its description tells what is to be run.
+    goals = [validate.name, *([archive.name] if "full" in inputs.archives else [])]
+    goals += [step.name for pair in installations.values() for step in reversed(pair)]
+    return Plan(steps, tuple(goals))
 
 
 def find_step(plan: Plan, name: str, flag: str = "STEP") -> Step:

@@ -115,6 +115,8 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
         interpreter=choose_interpreter(request, project, fetcher, sink, settle=settle),
         locks=_load_locks(request, project, target),
         files=files,
+        archives=request.archives,
+        tag=request.tag,
     )
     return Preparation(inputs, files, request, sink)
 

@@ -18,7 +18,7 @@ from pythonbuild.distribution.assemble import Component
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Step
 
 _ASSEMBLE_CODE = ("distribution/*.py", "cpython/readback.py", "cpython/modules.py", "shipping.py", "config/*.py")
-_VALIDATE_CODE = ("validation/**/*.py", "distribution/*.py", "cpython/readback.py", "shipping.py")
+VALIDATE_CODE = ("validation/**/*.py", "distribution/*.py", "cpython/readback.py", "shipping.py")
 _ARCHIVE_CODE = ("distribution/archive.py", "shipping.py")
 
 
@@ -26,7 +26,8 @@ _ARCHIVE_CODE = ("distribution/archive.py", "shipping.py")
 class Shipment:
     """What is shipped: ``cpython`` names the step that built the interpreter, ``recipes`` are what it needs.
 
-    ``pin`` tells which pin of a source was used.
+    ``pin`` tells which pin of a source was used. ``tag`` stands in the names of archives that are not full ("": the day
+    of CPython's source).
     """
 
     project: Project
@@ -38,6 +39,7 @@ class Shipment:
     cpython: str
     recipes: tuple[Recipe, ...]
     pin: Callable[[str], Pin]
+    tag: str = ""
 
     @property
     def suffix(self) -> str:
@@ -68,7 +70,7 @@ def assemble_step(shipment: Shipment) -> Step:
             target=shipment.target,
             options=shipment.options,
             components=_components(shipment),
-            epoch=_epoch(tree),
+            epoch=source_epoch(tree),
             toolchain=json.loads(toolchain.read_text(encoding="utf-8")),
             omitted=_omitted(modules, shipment),
         )
@@ -104,7 +106,7 @@ def _described(shipment: Shipment) -> dict[str, str]:
     return {**described, "target": repr(shipment.target), "options": shipment.options}
 
 
-def _epoch(cpython_tree: Path) -> int:
+def source_epoch(cpython_tree: Path) -> int:
     """Return the SOURCE_DATE_EPOCH that CPython was built with."""
     facts = json.loads((cpython_tree / "build" / "cpython-build.json").read_text(encoding="utf-8"))
     return int(facts["source_date_epoch"])
@@ -147,7 +149,7 @@ def validate_step(shipment: Shipment, archive: Step) -> Step:
         name=f"validate-{shipment.suffix}",
         action=CallAction(run),
         needs=(archive.name, "sysroot", *room_roots(shipment.target).values()),
-        files=(InputFile(modules.name, modules), *code_files(shipment.project.repository, *_VALIDATE_CODE)),
+        files=(InputFile(modules.name, modules), *code_files(shipment.project.repository, *VALIDATE_CODE)),
         parameters={"target": repr(shipment.target), "version": shipment.version},
         target=shipment.target.triple,
         weight=30,
@@ -176,7 +178,7 @@ def archive_step(shipment: Shipment, assemble: Step) -> Step:
         digest = context.digest(assemble.name)[:12]
         name = f"cpython-{shipment.version}-{shipment.target.triple}-{shipment.options}-{digest}.tar.zst"
         (context.out / "dist").mkdir()
-        pack(context.tree(assemble.name), context.out / "dist" / name, _epoch(context.tree(shipment.cpython)),
+        pack(context.tree(assemble.name), context.out / "dist" / name, source_epoch(context.tree(shipment.cpython)),
              threads=context.jobs)  # fmt: skip
 
     return Step(

@@ -122,6 +122,18 @@ def run_validate(arguments: Arguments, repository: Path, screen: Screen) -> int:
 def _nothing(_lines: Sequence[str]) -> None: ...
 
 
+def run_publish(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    import json
+
+    from pythonbuild.distribution.publish import find_archives, publish
+
+    directory, *named = map(Path, arguments.words)
+    archives = named or find_archives(arguments["output"] or repository / "dist")
+    published = publish(archives, directory, (arguments["base_url"] or "").rstrip("/"))
+    screen.answer([json.dumps(published.as_json(), indent=2)] if arguments["json"] else published.lines())
+    return 0
+
+
 def run_test_distribution(arguments: Arguments, repository: Path, screen: Screen) -> int:
     import json
 
@@ -216,6 +228,7 @@ RUN: Mapping[str, Callable[[Arguments, Path, Screen], int]] = {
     "doctor": run_doctor,
     "inspect": run_inspect,
     "validate": run_validate,
+    "publish": run_publish,
     "test-distribution": run_test_distribution,
     "compare": run_compare,
     "verify-reproducible": run_verify_reproducible,

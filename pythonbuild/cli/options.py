@@ -78,6 +78,12 @@ OPTIONS = (
     Option("--offline", "switch", SOURCES, "never use the network"),
     Option("--locked", "switch", SOURCES, "take the newest pin and the locked packages exactly, or fail"),
     Option("--output", "path", OUTPUT, "where the archives go", "DIR", default_text="dist in the checkout"),
+    Option("--archives", "text", OUTPUT, "which archives: full, install_only, install_only_stripped, or all; several"
+           " with commas", "KINDS", "full"),
+    Option("--tag", "text", OUTPUT, "stands in the names of archives that are not full, and tells builds of one version"
+           " apart: the greatest is the newest", "TAG", default_text="the day of CPython's source, such as 20261007"),
+    Option("--base-url", "urls", OUTPUT, "where DIR's files can be had, for those who install from it", "URL",
+           default_text="as before, or the directory itself: file:///…"),
     Option("--log-format", "choice", OUTPUT, "auto, board, plain, json or github", "FORMAT", "auto",
            choices=("auto", "board", "plain", "json", "github")),
     Option("--skip", "text", WHAT, "do not run this check, or any whose id begins with it (behaviour)", "ID",
@@ -114,7 +120,7 @@ COMMANDS = (
         "build a distribution",
         "Build a self-contained CPython distribution from pinned sources.",
         (*_WHAT, "--environment", "--jobs", "--steps-at-once", "--keep-going", "--debug-shell", "--dry-run",
-         "--cache-dir", *_SOURCES, "--output", "--log-format"),
+         "--cache-dir", *_SOURCES, "--output", "--archives", "--tag", "--log-format"),
     ),
     Command(
         "why",
@@ -151,6 +157,15 @@ COMMANDS = (
         " filesystems. Ends with status 1 when one fails. docs/checks.rst tells of every check.",
         ("--skip", "--environment", "--jobs", "--cache-dir", *_SOURCES, "--json", "--log-format"),
         "ARCHIVE…",
+    ),
+    Command(
+        "publish",
+        "put archives where uv installs them from",
+        "Check the name of each ARCHIVE against its content, copy it into DIR with its checksums and its SBOM, and add"
+        " it to DIR/download-metadata.json, from which uv installs Pythons (UV_PYTHON_DOWNLOADS_JSON_URL). Without"
+        " ARCHIVE: everything in --output. docs/archives.rst",
+        ("--base-url", "--output", "--cache-dir", "--json"),
+        "DIR [ARCHIVE]…",
     ),
     Command(
         "test-distribution",

@@ -8,9 +8,10 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from pythonbuild.cli.arguments import Arguments, default_value
+from pythonbuild.cli.arguments import Arguments, default_value, near
 from pythonbuild.cli.options import BY_FLAG
-from pythonbuild.config.request import Request
+from pythonbuild.config.request import ARCHIVE_KINDS, Request
+from pythonbuild.errors import UsageError
 
 
 def make_request(arguments: Arguments, repository: Path) -> Request:
@@ -38,7 +39,28 @@ def make_request(arguments: Arguments, repository: Path) -> Request:
         locked=value("--locked"),
         keep_going=value("--keep-going"),
         debug_shell=value("--debug-shell") or "",
+        archives=_archives(value("--archives"), arguments),
+        tag=_tag(value("--tag") or "", arguments),
     )
+
+
+def _archives(text: str, arguments: Arguments) -> tuple[str, ...]:
+    """Return the wanted kinds in the order of the table. Raises UsageError."""
+    words = [word.strip() for word in text.split(",")]
+    if unknown := [word for word in words if word not in (*ARCHIVE_KINDS, "all")]:
+        raise UsageError(f"{arguments.origin('archives')}: unknown kind of archive", found=repr(unknown[0]),
+                         expected=f"all, or some of {', '.join(ARCHIVE_KINDS)}",
+                         advice=near(unknown[0], ARCHIVE_KINDS))  # fmt: skip
+    return tuple(kind for kind in ARCHIVE_KINDS if kind in words or "all" in words)
+
+
+def _tag(text: str, arguments: Arguments) -> str:
+    from pythonbuild.distribution.names import TAG
+
+    if text and not TAG.fullmatch(text):
+        raise UsageError(f"{arguments.origin('tag')}: cannot be part of an archive's name", found=repr(text),
+                         expected="letters, digits, dots and underscores, such as 20261007")  # fmt: skip
+    return text
 
 
 def _optimized(arguments: Arguments) -> bool:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+#: What can be packed; pythonbuild/distribution/kinds.py says what each holds.
+ARCHIVE_KINDS = ("full", "install_only", "install_only_stripped")
 EnvironmentName = Literal["auto", "docker", "sandbox"]
 
 
@@ -14,7 +16,8 @@ class Request:
     """One build's wishes. ``python`` is a series (``3.13``, ``cpython-3.13``) or an exact version.
 
     ``optimized`` asks for the best options that the target has, whatever ``options`` says.
-    ``steps_at_once`` 0 means no other limit than ``jobs``.
+    ``steps_at_once`` 0 means no other limit than ``jobs``. ``archives`` are some of ``ARCHIVE_KINDS``; ``tag`` stands
+    in the names of those that are not full, "" for the day of the source.
     """
 
     repository: Path
@@ -34,3 +37,5 @@ class Request:
     debug_shell: str = ""
     optimized: bool = False
     steps_at_once: int = 0
+    archives: tuple[str, ...] = ("full",)
+    tag: str = ""

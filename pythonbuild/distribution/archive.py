@@ -5,6 +5,10 @@ metadata after the first kilobytes; everything else sorted), owner, group, modes
 compressor's parameters. zstd's multi-threaded mode cuts the stream into jobs of a fixed size, so its output does not
 depend on how many threads work on them; the single-threaded mode gives other bytes and is never used.
 
+zstd comes with the pinned packages of this program, so it is the same everywhere. gzip's bytes are those of whichever
+zlib a Python is linked with: ``.tar.gz`` archives are packed as a plain tar here, and compressed by the pinned gzip of
+the build's root filesystem (:mod:`pythonbuild.shipping`).
+
 Nothing here holds more than a few mebibytes of an archive in memory.
 """
 
@@ -17,7 +21,7 @@ import os
 import tarfile
 import zlib
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
@@ -76,18 +80,19 @@ class Member:
         return self.info.name
 
 
-def pack(tree: Path, out: Path, mtime: int, *, threads: int = 0) -> Packed:
+def pack(tree: Path, out: Path, mtime: int, *, threads: int = 0, described: bool = True) -> Packed:
     """Write ``tree``/python to the archive ``out`` (through a file beside it, so that ``out`` is whole or absent).
 
-    ``threads`` 0 means one for each core; the bytes are the same whatever it is. Raises ArchiveError for what an
-    archive cannot hold, NoSpaceError and OutputError when ``out`` cannot be written.
+    A name that ends with ``.tar`` asks for no compression. ``threads`` 0 means one for each core; the bytes are the
+    same whatever it is. ``described`` archives begin with PYTHON.json. Raises ArchiveError for what an archive cannot
+    hold, NoSpaceError and OutputError when ``out`` cannot be written.
     """
-    names = _member_names(tree)
+    names = _member_names(tree, described=described)
     partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     try:
         with partial.open("wb") as file:
             sink = _HashingSink(file)
-            with _compressor(threads).stream_writer(cast(IO[bytes], sink), closefd=False) as stream:
+            with _compressed(out, cast(IO[bytes], sink), threads) as stream:
                 _write_members(tree, names, stream, mtime)
         partial.replace(out)
     except OSError as error:
@@ -97,6 +102,12 @@ def pack(tree: Path, out: Path, mtime: int, *, threads: int = 0) -> Packed:
     finally:
         partial.unlink(missing_ok=True)
     return Packed(out, sink.size, sink.sha256.hexdigest(), len(names))
+
+
+def _compressed(out: Path, sink: IO[bytes], threads: int) -> AbstractContextManager[IO[bytes]]:
+    if out.suffix == ".tar":
+        return nullcontext(sink)
+    return cast(AbstractContextManager[IO[bytes]], _compressor(threads).stream_writer(sink, closefd=False))
 
 
 def _compressor(threads: int) -> zstandard.ZstdCompressor:
@@ -126,16 +137,16 @@ class _HashingSink:
         return len(data)
 
 
-def _member_names(tree: Path) -> list[str]:
+def _member_names(tree: Path, *, described: bool) -> list[str]:
     """Return what is packed, in order: the metadata, then every other path below ``python/``, sorted as text."""
-    if not (tree / METADATA).is_file():
+    if described and not (tree / METADATA).is_file():
         raise ArchiveError(f"{tree}: nothing to pack", found="no file python/PYTHON.json")
     names = []
     for directory, subdirectories, files in os.walk(tree / TOP, onerror=_raise):
         below = PurePosixPath(Path(directory).relative_to(tree))
         names += [str(below / name) for name in (*subdirectories, *files)]
-    names.remove(METADATA)
-    return [METADATA, *sorted(names)]
+    first = [METADATA] if described else []
+    return [*first, *sorted(set(names).difference(first))]
 
 
 def _raise(error: OSError) -> None:

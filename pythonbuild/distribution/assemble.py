@@ -127,16 +127,16 @@ def place_tree(source: Path, target: Path) -> None:
     """Reproduce a tree with hard links, or copies where the file system has none; existing directories are merged."""
     if not source.is_dir():
         raise DistributionError(f"{source}: the tree lacks this directory", advice="look at the step's log")
-    shutil.copytree(source, target, symlinks=True, copy_function=_link_or_copy, dirs_exist_ok=True)
+    shutil.copytree(source, target, symlinks=True, copy_function=link_or_copy, dirs_exist_ok=True)
 
 
 def place_file(source: Path, target: Path) -> None:
     """Reproduce one file (a symbolic link's target, not the link)."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    _link_or_copy(str(source.resolve()), str(target))
+    link_or_copy(str(source.resolve()), str(target))
 
 
-def _link_or_copy(source: str, target: str, *, follow_symlinks: bool = True) -> str:
+def link_or_copy(source: str, target: str, *, follow_symlinks: bool = True) -> str:
     if not follow_symlinks or os.path.islink(source):  # noqa: PTH114 - shutil passes texts
         os.symlink(os.readlink(source), target)  # noqa: PTH115, PTH211
         return target

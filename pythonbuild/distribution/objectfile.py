@@ -19,6 +19,8 @@ from pathlib import Path
 from pythonbuild.errors import DistributionError
 
 ELF_MAGIC = b"\x7fELF"
+#: Machine numbers of ELF headers by the target's architecture.
+MACHINES = {"x86_64": 62, "i686": 3, "aarch64": 183, "armv7": 40, "ppc64le": 21, "s390x": 22, "riscv64": 243}
 LIBRARY_MAGIC = b"!<arch>\n"
 _THIN_LIBRARY_MAGIC = b"!<thin>\n"
 #: LLVM bitcode, bare and wrapped: what -flto writes instead of ELF objects.
@@ -143,6 +145,18 @@ class Elf:
         if wide:
             return tuple(Segment(row[0], row[1], row[2], row[5]) for row in rows)
         return tuple(Segment(row[0], row[6], row[1], row[4]) for row in rows)
+
+    def section_names(self) -> tuple[str, ...]:
+        """Return the sections' names in their order."""
+        (index,) = struct.unpack_from(self._order + "H", self._data, 62 if self.bits == 64 else 50)
+        if index >= len(self._sections):
+            return ()
+        strings = bytes(self._content(self._sections[index])) + b"\0"
+        return tuple(_text(strings, section.name) for section in self._sections)
+
+    def has_debug_information(self) -> bool:
+        """Tell whether there are sections that only debuggers read. The symbol table is none of them."""
+        return any(name.startswith((".debug_", ".zdebug_")) for name in self.section_names())
 
     def interpreter(self) -> str:
         """Return the path of the dynamic loader that a program asks for ("" for libraries)."""

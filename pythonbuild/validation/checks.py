@@ -21,6 +21,7 @@ from typing import Literal
 from pythonbuild.config.model import Target
 from pythonbuild.cpython.readback import BuildFacts, read_build
 from pythonbuild.distribution.objectfile import (
+    MACHINES,
     Dynamic,
     Elf,
     ObjectFileError,
@@ -44,8 +45,6 @@ _MOST_FINDINGS = 20
 Findings = Iterable[str]
 Outcome = Literal["passed", "failed", "not applicable"]
 
-#: Machine numbers of ELF headers by the target's architecture.
-MACHINES = {"x86_64": 62, "i686": 3, "aarch64": 183, "armv7": 40, "ppc64le": 21, "s390x": 22, "riscv64": 243}
 #: How the programs of other systems begin.
 _OTHER_PROGRAMS = {
     b"MZ": "Windows", b"\xcf\xfa\xed\xfe": "macOS", b"\xce\xfa\xed\xfe": "macOS", b"\xca\xfe\xba\xbe": "macOS",

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from pythonbuild.validation.checks import MACHINES, NotApplicable, SharedObject, Subject, check
+from pythonbuild.distribution.objectfile import MACHINES
+from pythonbuild.validation.checks import NotApplicable, SharedObject, Subject, check
 
 #: Where every system of a target has its loader.
 _LOADER_PLACES = ("/lib", "/lib64")

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from pythonbuild.distribution import typed_json
-from pythonbuild.distribution.objectfile import BITCODE_MAGICS, ET_REL, Elf, library_members
+from pythonbuild.distribution.objectfile import BITCODE_MAGICS, ET_REL, MACHINES, Elf, library_members
 from pythonbuild.distribution.python_json import NO_INIT_FUNCTION, LinkEntry, PythonJson
-from pythonbuild.validation.checks import MACHINES, NotApplicable, Subject, check
+from pythonbuild.validation.checks import NotApplicable, Subject, check
 from pythonbuild.validation.linking import Resolver, SystemLibraries
 
 _PATCHLEVEL = re.compile(r'^#define PY_VERSION\s+"([^"+]+)\+?"', re.MULTILINE)

@@ -1,0 +1,94 @@
+"""The archives for whoever only installs: derived from a full distribution, which stays the one that is built.
+
+``install_only`` is what lies in ``python/install``, directly below ``python/``, as the ecosystem's tools expect it::
+
+    python/bin  python/include  python/lib  python/share
+    python/share/licenses/python3.13/LICENSE.<source>.txt
+
+without what only serves the tests of CPython itself, and without static libraries. The licence texts travel with the
+installation, in the folder that distributions keep such texts in; a directory beside ``bin`` would land in the root of
+whatever the archive is unpacked over. Nothing has to be rewritten: all that an installation says of its own place is
+relative to ``python/install``, which has become ``python``.
+
+``install_only_stripped`` has no debug information in its programs and libraries. Symbol tables stay: profilers, crash
+reports and debuggers name functions by them, and they are all that is left to find them by. So does the unwind table,
+which is loaded memory.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pythonbuild.distribution.archive import METADATA, TOP
+from pythonbuild.distribution.assemble import link_or_copy, place_file
+from pythonbuild.distribution.objectfile import Elf, is_elf
+from pythonbuild.errors import DistributionError
+
+#: Directories of the standard library that hold nothing but CPython's tests, those of every series.
+TEST_PACKAGES = (
+    "ctypes/test", "distutils/tests", "distutils/command/tests", "idlelib/idle_test", "lib2to3/tests", "sqlite3/test",
+    "test", "tkinter/test", "unittest/test",
+)  # fmt: skip
+#: Extension modules that only these tests import; the last three are examples that are built for them.
+TEST_MODULES = ("_ctypes_test", "_test*", "_xxtestfuzz", "xxlimited", "xxlimited_35", "xxsubtype")
+#: What else is left out, by patterns of paths in the installation (a ``*`` stands for slashes, too).
+_STATIC_LIBRARIES = "lib/*.a"
+
+
+def make_installation(tree: Path, out: Path) -> None:
+    """Make ``out``/python, the installation of the full distribution ``tree``/python; its files are hard links.
+
+    Raises DistributionError when ``tree`` holds something else.
+    """
+    install, top = tree / TOP / "install", out / TOP
+    stdlib = _stdlib(tree, install)
+    for path in _kept(install, stdlib):
+        target = top / path.relative_to(install)
+        if path.is_dir() and not path.is_symlink():
+            target.mkdir(parents=True)
+        else:
+            link_or_copy(str(path), str(target))
+    for text in sorted((tree / TOP / "licenses").iterdir()):
+        place_file(text, top / "share/licenses" / stdlib.name / text.name)
+
+
+def _stdlib(tree: Path, install: Path) -> Path:
+    found = [path.parent for path in install.glob("lib/python3.*/os.py")]
+    if len(found) != 1 or not (tree / METADATA).is_file():
+        raise DistributionError(f"{tree}: not a full distribution", expected=f"{METADATA} and one standard library")
+    return found[0]
+
+
+def _kept(install: Path, stdlib: Path) -> Iterator[Path]:
+    """Yield what belongs into the installation, directories before what is in them."""
+    for directory, subdirectories, files in os.walk(install):
+        here = Path(directory)
+        subdirectories[:] = sorted(name for name in subdirectories if not _left_out(here / name, install, stdlib))
+        yield here
+        yield from (here / name for name in sorted(files) if not _left_out(here / name, install, stdlib))
+        yield from (here / name for name in subdirectories if (here / name).is_symlink())
+
+
+def _left_out(path: Path, install: Path, stdlib: Path) -> bool:
+    if fnmatch.fnmatchcase(path.relative_to(install).as_posix(), _STATIC_LIBRARIES):
+        return True
+    if not path.is_relative_to(stdlib):
+        return False
+    name = path.relative_to(stdlib).as_posix()
+    module = path.name.split(".")[0]
+    return name in TEST_PACKAGES or (
+        path.parent.name == "lib-dynload" and any(fnmatch.fnmatchcase(module, pattern) for pattern in TEST_MODULES)
+    )
+
+
+def with_debug_information(tree: Path) -> list[Path]:
+    """Return the installed programs and libraries that have debug information, sorted."""
+    return sorted(
+        path
+        for path in (tree / TOP).rglob("*")
+        if path.is_file() and not path.is_symlink() and is_elf(path)
+        and Elf(path.read_bytes(), str(path)).has_debug_information()
+    )  # fmt: skip

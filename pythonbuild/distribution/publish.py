@@ -1,0 +1,280 @@
+"""A directory of archives that others install from: checksums, SBOMs, and the list that uv reads.
+
+::
+
+    DIR/cpython-3.13.15+20261007-….tar.gz            the archives, copied
+    DIR/cpython-3.13.15+20261007-….tar.gz.sha256     for those who fetch a single one
+    DIR/cpython-3.13.15+20261007-….tar.gz.cdx.json   its SBOM, if there is one beside the archive
+    DIR/SHA256SUMS                                   of all of them
+    DIR/download-metadata.json                       for uv: UV_PYTHON_DOWNLOADS_JSON_URL
+
+Nothing is written before every archive has been read to its end and its name found true. Each file is written beside
+its place and renamed; an archive is listed only when it is there, and SHA256SUMS, written last but one, is what the
+list for uv is made from. So a reader, and whoever publishes again after an interruption, always finds a whole state.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pythonbuild.distribution.identity import identify
+from pythonbuild.distribution.names import ArchiveName, ArchiveNameError, read_name
+from pythonbuild.engine.files import FileLock
+from pythonbuild.errors import DistributionError, OutputError, UsageError
+
+METADATA_NAME = "download-metadata.json"
+SUMS_NAME = "SHA256SUMS"
+#: What may lie beside an archive, under its name and one of these suffixes, and goes with it.
+COMPANIONS = (".cdx.json",)
+#: Of one version uv knows one archive: of the newest tag the first of these. All of them are right for it; the smaller,
+#: the sooner they are there.
+_PREFERENCE = ("full", "install_only", "install_only_stripped")
+_COMPRESSIONS = ("gz", "zst")
+_SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+
+
+class PublishError(DistributionError):
+    """What is in the directory already contradicts what is to be put there, or cannot be read."""
+
+    reason = "publish"
+
+
+@dataclass(frozen=True)
+class Published:
+    """What came of it. ``archives`` maps the names to their sha256; ``new`` are those that were not there before."""
+
+    directory: Path
+    metadata: Path
+    base_url: str
+    archives: Mapping[str, str]
+    new: tuple[str, ...]
+
+    @property
+    def metadata_url(self) -> str:
+        """The address that uv is given."""
+        return f"{self.base_url}/{METADATA_NAME}"
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain data for ``--json``."""
+        return {"directory": str(self.directory), "metadata_url": self.metadata_url, "new": list(self.new),
+                "archives": dict(self.archives)}  # fmt: skip
+
+    def lines(self) -> list[str]:
+        """Return the text that people read."""
+        rows = [f"{'new' if name in self.new else 'there'}  {name}  sha256 {sha256}"
+                for name, sha256 in self.archives.items()]  # fmt: skip
+        return [*rows, f"UV_PYTHON_DOWNLOADS_JSON_URL={self.metadata_url}"]
+
+
+def find_archives(directory: Path) -> list[Path]:
+    """Return everything in a directory that has an archive's name. Raises UsageError when there is nothing."""
+    found = [path for path in sorted(directory.glob("cpython-*.tar.*")) if path.suffix in (".gz", ".zst")]
+    if not found:
+        raise UsageError(f"publish: no archives in {directory}", advice="build some, or name them")
+    return found
+
+
+def publish(archives: Sequence[Path], directory: Path, base_url: str = "") -> Published:
+    """Put archives into a directory. ``base_url`` is where its files can be had; "" is explained in docs/archives.rst.
+
+    Raises ArchiveError and ArchiveNameError for what is no archive or has a wrong name, PublishError for another
+    archive of the same name in ``directory``, OutputError when that cannot be written.
+    """
+    for path in archives:
+        if not path.is_file():
+            raise UsageError(f"publish: no such file {path}")
+    checked = {path: identify(path)[1] for path in archives}
+    with _written(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(directory / ".publishing")
+        lock.acquire()
+        try:
+            return _add(checked, directory, base_url)
+        finally:
+            lock.release(remove=True)
+
+
+@contextmanager
+def _written(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"publish: {error.filename or directory} cannot be written", found=error.strerror,
+                          advice="name a directory that can") from error  # fmt: skip
+
+
+def _add(checked: Mapping[Path, str], directory: Path, base_url: str) -> Published:
+    sums, listed = _read_sums(directory), _read_list(directory / METADATA_NAME)
+    new = [path for path, sha256 in checked.items() if _is_new(path.name, sha256, directory, sums)]
+    for path in new:
+        _copy(path, directory / path.name, checked[path])
+    for path, sha256 in checked.items():
+        _write(directory / f"{path.name}.sha256", f"{sha256}  {path.name}\n")
+        sums[path.name] = sha256
+        for suffix in COMPANIONS:
+            companion = path.with_name(path.name + suffix)
+            if companion.is_file():
+                sums[companion.name] = _copy(companion, directory / companion.name)
+    sums = {name: sums[name] for name in sorted(sums) if (directory / name).is_file()}
+    _write(directory / SUMS_NAME, "".join(f"{sha256}  {name}\n" for name, sha256 in sums.items()))
+    base_url = base_url or _base_before(listed) or directory.resolve().as_uri()
+    others = {key: entry for key, entry in listed.items() if not _is_ours(entry)}
+    entries = {**others, **uv_entries(sums, base_url)}
+    _write(directory / METADATA_NAME, json.dumps(dict(sorted(entries.items())), indent=2) + "\n")
+    return Published(directory, directory / METADATA_NAME, base_url, {path.name: checked[path] for path in checked},
+                     tuple(path.name for path in new))  # fmt: skip
+
+
+def _is_new(name: str, sha256: str, directory: Path, sums: Mapping[str, str]) -> bool:
+    """Tell whether an archive has to be copied. Raises PublishError when another one has its name."""
+    if not (directory / name).is_file():
+        return True
+    there = _sha256(directory / name)
+    if there != sha256 and sums.get(name) == there:
+        raise PublishError(f"{directory / name}: published already, with another content", found=there,
+                           expected=sha256, advice="build it with another --tag")  # fmt: skip
+    return there != sha256  # what no checksum vouches for is the rest of an interrupted attempt
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _copy(source: Path, target: Path, sha256: str = "") -> str:
+    """Copy a file through one beside its place and return the copy's sha256. Raises PublishError if it is another."""
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        shutil.copyfile(source, beside)
+        copied = _sha256(beside)
+        if sha256 and copied != sha256:
+            raise PublishError(f"{source}: changed while it was published", found=copied, expected=sha256)
+        beside.chmod(0o644)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+    return copied
+
+
+def _write(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.chmod(0o644)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _read_sums(directory: Path) -> dict[str, str]:
+    path = directory / SUMS_NAME
+    sums = {}
+    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines() if path.is_file() else [], 1):
+        match = _SUM.fullmatch(line)
+        if match is None:
+            raise PublishError(f"{path}:{number}: not a line of checksums", found=repr(line[:60]),
+                               expected="64 digits and a name", advice="move the file away")  # fmt: skip
+        sums[match[2]] = match[1]
+    return sums
+
+
+def _read_list(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the list for uv as it is. Entries of others, added by hand, are kept."""
+    if not path.is_file():
+        return {}
+    try:
+        listed = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise PublishError(f"{path}: not JSON", found=error, advice="move the file away") from error
+    if not isinstance(listed, dict) or not all(
+        isinstance(entry, dict) and isinstance(entry.get("url"), str) for entry in listed.values()
+    ):
+        raise PublishError(f"{path}: not a list of downloads", expected="an object of objects with a url",
+                           advice="move the file away")  # fmt: skip
+    return listed
+
+
+def _is_ours(entry: Mapping[str, Any]) -> bool:
+    return _named(_last_part(entry["url"])) is not None
+
+
+def _last_part(url: str) -> str:
+    return url.rpartition("/")[2].replace("%2B", "+")
+
+
+def _named(name: str) -> ArchiveName | None:
+    try:
+        return read_name(name)
+    except ArchiveNameError:
+        return None
+
+
+def _base_before(listed: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the server's address that was given the last time; a directory may have been moved, so its own is not."""
+    bases = {entry["url"].rpartition("/")[0] for entry in listed.values() if _is_ours(entry)}
+    return next((base for base in sorted(bases) if not base.startswith("file:")), "")
+
+
+def uv_entries(sums: Mapping[str, str], base_url: str) -> dict[str, dict[str, Any]]:
+    """Return uv's entries by their keys, for names with their sha256; of several that fit a key the best."""
+    best: dict[str, tuple[ArchiveName, str]] = {}
+    names = [(archive, name) for name in sums if (archive := _named(name)) is not None]
+    for archive, name in sorted(names, key=lambda row: (*_rank(row[0]), row[1])):
+        best[uv_key(archive)] = (archive, name)
+    return {key: uv_entry(archive, f"{base_url}/{quote(name)}", sums[name])
+            for key, (archive, name) in sorted(best.items())}  # fmt: skip
+
+
+def _rank(archive: ArchiveName) -> tuple[str, int, int]:
+    return archive.tag, _PREFERENCE.index(archive.kind), _COMPRESSIONS.index(archive.compression)
+
+
+def uv_key(archive: ArchiveName) -> str:
+    """Return uv's name of a Python, such as ``cpython-3.13.15-linux-x86_64-gnu``."""
+    system, libc = _system(archive)
+    variant = _variant(archive)
+    arch = archive.triple.split("-")[0]
+    return f"cpython-{archive.version}{f'+{variant}' if variant else ''}-{system}-{arch}-{libc}"
+
+
+def uv_entry(archive: ArchiveName, url: str, sha256: str) -> dict[str, Any]:
+    """Return one entry of the list that uv reads."""
+    match = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)(\w*)", archive.version)
+    assert match, archive.version
+    arch, _, level = archive.triple.split("-")[0].partition("_v")
+    system, libc = _system(archive)
+    return {
+        "name": "cpython",
+        "arch": {"family": arch, "variant": f"v{level}" if level else None},
+        "os": system,
+        "libc": libc,
+        "major": int(match[1]),
+        "minor": int(match[2]),
+        "patch": int(match[3]),
+        "prerelease": match[4],
+        "url": url,
+        "sha256": sha256,
+        "variant": _variant(archive) or None,
+        "build": archive.tag or None,
+    }
+
+
+def _system(archive: ArchiveName) -> tuple[str, str]:
+    """Return operating system and C library in uv's words."""
+    _, _, system, *libc = archive.triple.split("-")
+    return {"apple": "darwin"}.get(archive.triple.split("-")[1], system), libc[0] if system == "linux" else "none"
+
+
+def _variant(archive: ArchiveName) -> str:
+    """Return what distinguishes a build in its ABI: uv asks for such only when they are named."""
+    return "+".join(word for word in ("freethreaded", "debug") if word in archive.options.split("+"))

@@ -1,0 +1,116 @@
+"""The steps that pack the installation alone, for tools that install Pythons (:mod:`pythonbuild.distribution.kinds`).
+
+They need the assembled distribution and the root filesystem: gzip and llvm-strip are the root's, pinned, and give the
+same bytes wherever the step runs. An archive without a description is not run to check it: it holds the very files that
+are checked and run in the full one, which is made and validated whatever is published.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from pythonbuild.config.model import Target
+from pythonbuild.engine.model import CallAction, CallContext, Step
+from pythonbuild.environments.base import Command, Mount
+from pythonbuild.errors import DistributionError
+from pythonbuild.shipping import VALIDATE_CODE, Shipment, code_files, source_epoch
+
+_CODE = ("distribution/archive.py", "distribution/assemble.py", "distribution/kinds.py", "distribution/names.py",
+         "distribution/objectfile.py", "packing.py")  # fmt: skip
+_COMPRESS = 'gzip -9 -n < "$1" > "$2"'
+_STRIP = '"$STRIP" --strip-debug -- "$@"'
+
+
+def installation_steps(shipment: Shipment, assemble: Step, kind: str) -> tuple[Step, Step]:
+    """Return the step that packs the installation alone, twice (.tar.gz and .tar.zst), and the one that checks both."""
+    archive = _installation_archive_step(shipment, assemble, kind)
+    return archive, _validate_installation_step(shipment, archive, kind)
+
+
+def _installation_archive_step(shipment: Shipment, assemble: Step, kind: str) -> Step:
+    target = shipment.target
+
+    def run(context: CallContext) -> None:
+        from pythonbuild.distribution.archive import pack
+        from pythonbuild.distribution.kinds import make_installation, with_debug_information
+        from pythonbuild.distribution.names import ArchiveName, default_tag
+
+        epoch = source_epoch(context.tree(shipment.cpython))
+        tree, plain = context.work / "tree", context.work / "archive.tar"
+        make_installation(context.tree(assemble.name), tree)
+        if kind == "install_only_stripped":
+            for path in (found := with_debug_information(tree)):
+                _make_own(path)
+            _in_root(context, target, _STRIP, *(path.relative_to(context.work).as_posix() for path in found))
+        dist = context.out / "dist"
+        dist.mkdir()
+        options = "" if shipment.options == target.options[-1] else shipment.options
+        name = ArchiveName(shipment.version, target.triple, options, kind, "zst", shipment.tag or default_tag(epoch))
+        pack(tree, dist / str(name), epoch, threads=context.jobs, described=False)
+        pack(tree, plain, epoch, described=False)
+        _in_root(context, target, _COMPRESS, plain.name, "archive.tar.gz")
+        (context.work / "archive.tar.gz").rename(dist / str(replace(name, compression="gz")))
+
+    return Step(
+        name=f"archive-{shipment.suffix}-{kind}",
+        action=CallAction(run),
+        needs=(assemble.name, shipment.cpython, "root"),
+        files=code_files(shipment.project.repository, *_CODE),
+        parameters={"version": shipment.version, "options": shipment.options, "kind": kind, "tag": shipment.tag,
+                    "target": repr(target)},
+        target=target.triple,
+        weight=45,
+        memory=1500,
+    )  # fmt: skip
+
+
+def _make_own(path: Path) -> None:
+    """Replace a hard link by a copy, which may be changed."""
+    beside = path.with_name(f".{path.name}")
+    shutil.copy2(path, beside)
+    beside.replace(path)
+    path.chmod(0o755 if path.stat().st_mode & 0o111 else 0o644)
+
+
+def _in_root(context: CallContext, target: Target, script: str, *arguments: str) -> None:
+    """Run a line of shell in the build's root filesystem, in the step's scratch directory; no arguments, no run."""
+    if not arguments:
+        return
+    command = Command(
+        argv=("/bin/sh", "-eu", "-c", script, context.step, *arguments),
+        env=target.environment,
+        cwd="/build",
+        mounts=(Mount(context.work, "/build", writable=True),),
+        root=context.tree("root"),
+        root_digest=context.digest("root"),
+        label=context.step,
+    )
+    if status := context.environment.run(command, on_line=context.log):
+        raise DistributionError(f"step {context.step}: {script} ended with status {status}",
+                                advice="look at the step's log")  # fmt: skip
+
+
+def _validate_installation_step(shipment: Shipment, archive: Step, kind: str) -> Step:
+    """The checks that need no description of the archive: of the members, the programs, what they name."""
+
+    def run(context: CallContext) -> None:
+        from pythonbuild.validation.validate import validate
+
+        sysroot = context.tree("sysroot") / "tools" / "sysroot"
+        for path in sorted((context.tree(archive.name) / "dist").iterdir()):
+            report = validate(path, shipment.target, work=context.work, sysroot=sysroot, note=context.log)
+            report.raise_if_failed(path.name)
+            (context.out / f"{path.name}.txt").write_text("\n".join(report.lines()) + "\n", encoding="utf-8")
+
+    return Step(
+        name=f"validate-{shipment.suffix}-{kind}",
+        action=CallAction(run),
+        needs=(archive.name, "sysroot"),
+        files=code_files(shipment.project.repository, *VALIDATE_CODE),
+        parameters={"target": repr(shipment.target)},
+        target=shipment.target.triple,
+        weight=20,
+        memory=500,
+    )
