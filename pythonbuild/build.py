@@ -24,6 +24,7 @@ from pythonbuild.environments.select import choose
 from pythonbuild.errors import OutputError, UsageError
 from pythonbuild.planning import find_step, make_plan
 from pythonbuild.preparation import Preparation, cached_bases, fetch_inputs, make_fetcher, prepare, settle_pins
+from pythonbuild.provenance import write_companions
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,17 @@ def build(request: Request, sink: EventSink) -> list[Path]:
             shell = find_step(plan, request.debug_shell, "--debug-shell").name if request.debug_shell else ""
             preparation = settle_pins(preparation, uncached(plan, store), fetch=True)
             waiting = uncached(make_plan(preparation.inputs), store)
-            plan = make_plan(fetch_inputs(preparation, waiting).inputs)
+            preparation = fetch_inputs(preparation, waiting)
+            plan = make_plan(preparation.inputs)
             executor = LocalExecutor(store, environment, sink, jobs=request.jobs, cache=request.cache,
                                      keep_going=request.keep_going, debug_shell=shell,
                                      steps_at_once=request.steps_at_once)  # fmt: skip
             with _telling_the_end(sink, started, executor):
                 results = executor.execute(plan)
                 trees = {name: results[name].digest for name in plan.goals}
-                return publish(plan, trees, store, request.output, sink)
+                archives = publish(plan, trees, store, request.output, sink)
+                write_companions(archives, request, preparation.inputs, plan, results, store)
+                return list(archives)
         finally:
             environment.close()
 
@@ -102,9 +106,12 @@ def check_output(output: Path) -> None:
                           advice="name a directory that can") from error  # fmt: skip
 
 
-def publish(plan: Plan, trees: dict[str, str], store: Store, output: Path, sink: EventSink) -> list[Path]:
-    """Put the archives of the goals into the output directory, unless the same bytes are there already."""
-    published = []
+def publish(plan: Plan, trees: dict[str, str], store: Store, output: Path, sink: EventSink) -> dict[Path, str]:
+    """Put the archives of the goals into the output directory, unless the same bytes are there already.
+
+    Returns the sha256 of each.
+    """
+    published = {}
     for name in plan.goals:
         for path, entry in store.tree(trees[name]).entries.items():
             if path.startswith("dist/") and entry.is_file:
@@ -112,7 +119,7 @@ def publish(plan: Plan, trees: dict[str, str], store: Store, output: Path, sink:
                 if not _is(target, entry.size, entry.content):
                     _place(store, trees[name], path, target)
                 sink(Published(target, entry.size, entry.content))
-                published.append(target)
+                published[target] = entry.content
     return published
 
 
