@@ -19,13 +19,22 @@ from pythonbuild.config.model import ROOMS, Target
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
 from pythonbuild.config.targets import find_target
-from pythonbuild.distribution.archive import METADATA, ArchiveError, DamagedArchiveError, read_members, read_metadata
+from pythonbuild.distribution.archive import (
+    METADATA,
+    TOP,
+    ArchiveError,
+    DamagedArchiveError,
+    read_members,
+    read_metadata,
+)
+from pythonbuild.distribution.later_json import LATER_FORMATS
 from pythonbuild.distribution.python_json import FORMAT_VERSION
 from pythonbuild.engine.events import EventSink, Note
 from pythonbuild.errors import EnvironmentUnavailableError, UsageError
 from pythonbuild.provisions import Provisions, provisions
 from pythonbuild.shipping import expected_linkages, room_roots
 from pythonbuild.validation import behaviour
+from pythonbuild.validation.description import OWN_FILE
 from pythonbuild.validation.room import Room, make_rooms, runs_here
 from pythonbuild.validation.validate import CHECKS, Report, validate
 
@@ -56,11 +65,14 @@ class Validation:
 
 @dataclass(frozen=True)
 class Claims:
-    """What an archive says of itself, as far as it does; ``ours`` tells this project's format."""
+    """What an archive says of itself, as far as it does; ``ours`` tells this project's archives, ``relinked`` that its
+    extension modules are those that somebody chose.
+    """
 
     triple: str = ""
     version: str = ""
     ours: bool = False
+    relinked: bool = False
 
 
 def validate_archives(
@@ -116,7 +128,22 @@ def read_claims(archive: Path) -> Claims:
         return Claims()
     texts = [plain.get(key) for key in ("target_triple", "python_version")]
     triple, version = (text if isinstance(text, str) else "" for text in texts)
-    return Claims(triple, version, plain.get("version") == FORMAT_VERSION)
+    return Claims(triple, version, _is_ours(archive, plain.get("version")), bool(plain.get("relinked")))
+
+
+def _is_ours(archive: Path, version: object) -> bool:
+    """Tell an archive of this project from those of others that are described in the same format."""
+    if version not in LATER_FORMATS:
+        return version == FORMAT_VERSION
+    if archive.is_dir():
+        return (archive / TOP / OWN_FILE).is_file()
+    members = read_members(archive)
+    try:
+        return any(member.name == f"{TOP}/{OWN_FILE}" for member in members)
+    except DamagedArchiveError:
+        return False  # the checks will tell
+    finally:
+        members.close()
 
 
 def _metadata(archive: Path) -> str:
@@ -166,7 +193,7 @@ def _target(project: Project, request: Request, claims: Claims) -> Target:
 
 
 def _expected(project: Project, target: Target, claims: Claims) -> dict[str, str] | None:
-    if not (claims.ours and claims.triple == target.triple and _VERSION.fullmatch(claims.version)):
+    if claims.relinked or not (claims.ours and claims.triple == target.triple and _VERSION.fullmatch(claims.version)):
         return None
     return expected_linkages(project.unix / "extension-modules.yml", claims.version, target.os)
 
@@ -176,7 +203,7 @@ def _rooms(
 ) -> tuple[dict[str, Room | str], dict[str, str]]:
     """Return the rooms, or why there are none, and the digests of the trees that were made."""
     if not claims.ours:
-        return dict.fromkeys(ROOMS, "PYTHON.json is not of this project's format: it does not tell what to run"), {}
+        return dict.fromkeys(ROOMS, "the archive is not one of this project's: nothing tells what to run"), {}
     if claims.triple != target.triple:
         return dict.fromkeys(ROOMS, f"the archive is for {claims.triple}, which this project has no rooms for"), {}
     sysroot = ["sysroot"]

@@ -64,6 +64,9 @@ class BuildInfo:
     inittab_source: str = ""
     inittab_cflags: tuple[str, ...] = ()
     object_file_format: str = "elf"
+    main_object: str = ""
+    program_ldflags: tuple[str, ...] = ()
+    library_ldflags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,7 @@ class PythonJson:
     sources: tuple[SourceEntry, ...] = ()
     toolchain: Mapping[str, object] = field(default_factory=dict)
     interpreter: InterpreterEntry | None = None
+    relinked: Mapping[str, object] = field(default_factory=dict)
 
     def to_text(self) -> str:
         """Return the JSON text: the same bytes for the same data."""
@@ -152,11 +156,11 @@ class PythonJson:
 #: Keys whose values are paths in the archive.
 PATH_KEYS = frozenset({
     "python_exe", "python_include", "python_stdlib", "objs", "path_static", "path_dynamic", "static_lib", "shared_lib",
-    "inittab_object", "inittab_source", "license_path", "license_paths", "tcl_library_path", "run_tests",
+    "inittab_object", "inittab_source", "main_object", "license_path", "license_paths", "tcl_library_path", "run_tests",
     "python_stdlib_platform_config",
 })  # fmt: skip
 #: Keys that hold texts of others, which are not about paths in the archive.
-_OTHER_TEXTS = frozenset({"toolchain", "python_config_vars", "python_paths_abstract"})
+_OTHER_TEXTS = frozenset({"toolchain", "relinked", "python_config_vars", "python_paths_abstract"})
 
 
 def named_paths(plain: object, place: str = "", key: str = "") -> Iterator[tuple[str, str]]:

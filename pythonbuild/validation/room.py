@@ -12,9 +12,11 @@ import platform
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pythonbuild.config.model import OLDEST_CPU, ROOMS, Target
+from pythonbuild.debian.glibc_floor import read_library, version_number
 from pythonbuild.environments.base import Command, Environment, Mount
 
 TREE = "/sources"
@@ -42,6 +44,15 @@ class Room:
     def patience(self) -> float:
         """How many times longer than usual a program may take."""
         return _EMULATED_PATIENCE if self.emulator else 1.0
+
+    @cached_property
+    def glibc(self) -> str:
+        """The version of the root's own glibc, "" where it has none."""
+        for place in ("lib/*", "usr/lib/*", "lib64", "usr/lib64"):
+            for path in sorted(self.root.glob(f"{place}/libc.so.6")):
+                versions = {version_number(symbol.version) for symbol in read_library(path).symbols}
+                return ".".join(map(str, max(version for version in versions if version)))
+        return ""
 
     def run(self, top: Path, arguments: Sequence[str], scripts: Path, on_line: Callable[[str], None]) -> int:
         """Run a program of the tree ``top`` and return its exit status; ``arguments[0]`` is relative to ``top``."""
