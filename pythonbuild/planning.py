@@ -105,6 +105,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
         recipes=tuple(recipe for recipe in recipes if recipe.name not in _COMPILER_STEPS),
         pin=inputs.pin,
         tag=inputs.tag,
+        locks=_build_locks(inputs, recipes),
     )
     assemble = assemble_step(shipment)
     archive = archive_step(shipment, assemble)
@@ -145,6 +146,12 @@ def lock_names(project: Project, target: Target) -> dict[str, str]:
     names = {f"{root}-{target.debian_architecture}": step for root, step in roots.items()}
     names |= {recipe.lock: recipe.name for recipe in with_needs(project.recipes, _COMPILER_STEPS) if recipe.lock}
     return names
+
+
+def _build_locks(inputs: PlanInputs, recipes: Iterable[Recipe]) -> dict[str, Lock]:
+    """Return the locks of what the compiler runs in (``build``) and of what recipes read (``sysroot``)."""
+    root = inputs.locks[f"{inputs.target.root}-{inputs.target.debian_architecture}"]
+    return {"build": root, **{recipe.name: inputs.locks[recipe.lock] for recipe in recipes if recipe.lock}}
 
 
 def _modules_file(project: Project) -> Path:

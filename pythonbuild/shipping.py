@@ -7,17 +7,26 @@ are in their keys. What is validated is the very file that is published, and it 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pythonbuild.config.model import Pin, Recipe, Source, Target
+from pythonbuild.config.model import Lock, Pin, Recipe, Source, Target
 from pythonbuild.config.project import Project
 from pythonbuild.cpython.modules import read_modules
 from pythonbuild.distribution.assemble import Component
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Step
+from pythonbuild.materials import Materials, write_sbom
 
-_ASSEMBLE_CODE = ("distribution/*.py", "cpython/readback.py", "cpython/modules.py", "shipping.py", "config/*.py")
+_ASSEMBLE_CODE = (
+    "distribution/*.py",
+    "debian/packages.py",
+    "cpython/readback.py",
+    "cpython/modules.py",
+    "materials.py",
+    "shipping.py",
+    "config/*.py",
+)
 VALIDATE_CODE = ("validation/**/*.py", "distribution/*.py", "cpython/readback.py", "shipping.py")
 _ARCHIVE_CODE = ("distribution/archive.py", "shipping.py")
 
@@ -27,7 +36,7 @@ class Shipment:
     """What is shipped: ``cpython`` names the step that built the interpreter, ``recipes`` are what it needs.
 
     ``pin`` tells which pin of a source was used. ``tag`` stands in the names of archives that are not full ("": the day
-    of CPython's source).
+    of CPython's source). ``locks`` are those of the root filesystem to build in and of the sysroot.
     """
 
     project: Project
@@ -40,6 +49,7 @@ class Shipment:
     recipes: tuple[Recipe, ...]
     pin: Callable[[str], Pin]
     tag: str = ""
+    locks: Mapping[str, Lock] = field(default_factory=dict)
 
     @property
     def suffix(self) -> str:
@@ -74,13 +84,21 @@ def assemble_step(shipment: Shipment) -> Step:
             toolchain=json.loads(toolchain.read_text(encoding="utf-8")),
             omitted=_omitted(modules, shipment),
         )
-        assemble(tree, {name: context.tree(name) for name in shipment.dependencies}, facts, context.out)
+        trees = {name: context.tree(name) for name in shipment.dependencies}
+        document = assemble(tree, trees, facts, context.out)
+        source = context.source(shipment.interpreter_file.name)
+        write_sbom(_materials(shipment), document, tree, trees, source, context.out / "python")
 
     return Step(
         name=f"assemble-{shipment.suffix}",
         action=CallAction(run),
         needs=(shipment.cpython, "toolchain", *shipment.dependencies),
-        files=(InputFile(modules.name, modules), *code_files(shipment.project.repository, *_ASSEMBLE_CODE)),
+        files=(
+            InputFile(modules.name, modules),
+            *_materials(shipment).files(),
+            *code_files(shipment.project.repository, *_ASSEMBLE_CODE),
+        ),
+        sources=(shipment.interpreter_file,),
         parameters=_described(shipment),
         target=shipment.target.triple,
         weight=5,
@@ -103,7 +121,13 @@ def _components(shipment: Shipment) -> dict[str, Component]:
 def _described(shipment: Shipment) -> dict[str, str]:
     """Return what PYTHON.json says of the sources, the target and the options, for the key."""
     described = {f"component {name}": repr(component) for name, component in _components(shipment).items()}
+    described |= _materials(shipment).parameters()
     return {**described, "target": repr(shipment.target), "options": shipment.options}
+
+
+def _materials(shipment: Shipment) -> Materials:
+    interpreter = _components(shipment)["cpython"].pin
+    return Materials(shipment.project, shipment.version, interpreter, shipment.recipes, shipment.pin, shipment.locks)
 
 
 def source_epoch(cpython_tree: Path) -> int:
@@ -119,7 +143,7 @@ def _omitted(modules: Path, shipment: Shipment) -> dict[str, str]:
 
 
 def validate_step(shipment: Shipment, archive: Step) -> Step:
-    """Return the step that checks the archive; its tree holds ``report.txt``."""
+    """Return the step that checks a full archive; its tree holds ``report.txt``."""
     modules = shipment.project.unix / "extension-modules.yml"
 
     def run(context: CallContext) -> None:

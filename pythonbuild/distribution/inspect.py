@@ -1,129 +1,164 @@
-"""What an archive is, at a glance: everything PYTHON.json says, and the sizes of what is in the archive."""
+"""What an archive is, at a glance: what PYTHON.json, the SBOM and the provenance say, and the sizes of what is in it.
+
+All formats of PYTHON.json are read, as far as they tell; an archive of an installation alone has none, and its version
+stands in its headers. The SBOM is the archive's own or lies beside it, the provenance lies beside it.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
+import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from pythonbuild.distribution import typed_json
-from pythonbuild.distribution.archive import METADATA, ArchiveError, read_members
-from pythonbuild.distribution.python_json import ExtensionEntry, LinkEntry, PythonJson, read_python_json
+from pythonbuild.distribution import inspect_text, sbom_text, statement, typed_json
+from pythonbuild.distribution.archive import METADATA, TOP, ArchiveError, Member, read_members
+from pythonbuild.distribution.later_json import FORMATS, read_any_format
+from pythonbuild.distribution.python_json import PythonJson
+from pythonbuild.distribution.sbom_text import Summary
+from pythonbuild.distribution.statement import StatementSummary
+
+_SBOM = f"{TOP}/{sbom_text.NAME}"
+_HEADER = re.compile(rf"{TOP}/(install/)?include/python3\.\d+\w*/patchlevel\.h")
+_VERSION = re.compile(r'^#define\s+PY_VERSION\s+"([^"]+)"', re.MULTILINE)
+_OTHER_FORMATS = frozenset(map(str, range(1, 9))) - {*FORMATS}
+#: What the other formats, whose details are not read here, say in the same words.
+_COMMON = ("version", "target_triple", "python_version", "python_exe", "optimizations", "build_options", "licenses")
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """An archive: its own size, the unpacked sizes of its parts in bytes, its members, and its description."""
+    """An archive: its own size, the unpacked sizes of its parts in bytes, its members, and what is said of it.
+
+    ``document`` is PYTHON.json in the words of format 0; ``plain`` is what else of it there is to read. ``version`` is
+    Python's by its headers. ``sbom`` and ``provenance`` are None where there is none.
+    """
 
     path: Path
     size: int
+    sha256: str
     members: int
-    unpacked: dict[str, int]
-    document: PythonJson
+    unpacked: Mapping[str, int]
+    document: PythonJson | None = None
+    plain: Mapping[str, Any] = field(default_factory=dict)
+    version: str = ""
+    sbom: Summary | None = None
+    sbom_place: str = ""
+    provenance: StatementSummary | None = None
+    provenance_place: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Return plain data for ``--json``."""
         return {
             "archive": self.path.name,
             "size": self.size,
+            "sha256": self.sha256,
             "members": self.members,
             "unpacked": dict(sorted(self.unpacked.items())),
-            "python_json": typed_json.to_plain(self.document),
+            "python_version": self.version,
+            "python_json": typed_json.to_plain(self.document) if self.document else dict(self.plain) or None,
+            "sbom": {"place": self.sbom_place, **self.sbom.as_json()} if self.sbom else None,
+            "provenance": {"place": self.provenance_place, **self.provenance.as_json()} if self.provenance else None,
         }
 
     def lines(self) -> list[str]:
         """Return the text that people read."""
-        return [*self._head(), "", *self._extensions(), "", *self._sources(), *self._omitted()]
-
-    def _head(self) -> list[str]:
-        document = self.document
-        tools = document.toolchain.get("tools")
-        clang = tools.get("clang", "") if isinstance(tools, dict) else ""
-        toolchain = " ".join(str(word) for word in (document.toolchain.get("kind", ""), clang and f"clang {clang}"))
-        parts = ", ".join(f"{name} {_size(size)}" for name, size in sorted(self.unpacked.items()))
-        rows = {
-            "Archive": f"{self.path.name} ({_size(self.size)}, {self.members} members)",
-            "Python": f"{document.python_flavor} {document.python_version}",
-            "Target": document.target_triple,
-            "C library": f"{document.libc} {document.libc_floor} or newer" if document.libc else "",
-            "Build options": document.build_options,
-            "Source date": document.build_date,
-            "Toolchain": toolchain.strip(),
-            "Interpreter": document.python_exe,
-            "libpython": ", ".join(
-                path for path in (document.build_info.core.shared_lib, document.build_info.core.static_lib) if path
-            ),
-            "Tcl/Tk": ", ".join(document.tcl_library_paths),
-            "Unpacked": f"{_size(sum(self.unpacked.values()))} ({parts})",
-            "Core": f"{len(document.build_info.core.objs)} objects; {_links(document.build_info.core.links)}",
+        head = {
+            "Archive": f"{self.path.name} ({inspect_text.size(self.size)}, {self.members} members)",
+            "SHA-256": self.sha256,
+            **inspect_text.described(self.document, self.plain, self.version),
+            "Unpacked": inspect_text.parts(self.unpacked),
         }
-        return [f"{name + ':':15}{value}" for name, value in rows.items() if value]
-
-    def _extensions(self) -> list[str]:
-        extensions = self.document.build_info.extensions
-        kinds = Counter(_kind(entry) for entry in extensions.values())
-        summary = ", ".join(f"{kinds[kind]} {kind}" for kind in ("core", "builtin", "shared") if kinds[kind])
-        rows = [f"Extension modules: {len(extensions)} ({summary})"]
-        # Those that need nothing but the core say little: their names suffice.
-        plain = [name for name, entry in sorted(extensions.items()) if not entry.links and _kind(entry) == "builtin"]
-        width = max((len(name) for name in extensions), default=0)
-        for name, entry in sorted(extensions.items()):
-            if entry.links and _kind(entry) != "shared":
-                licences = ", ".join(entry.licenses)
-                rows.append(f"  {name:{width}}  {_links(entry.links)}{f'  [{licences}]' if licences else ''}")
-        for title, names in (
-            ("nothing else linked", plain),
-            ("core", [name for name, entry in sorted(extensions.items()) if _kind(entry) == "core"]),
-            ("shared", [name for name, entry in sorted(extensions.items()) if _kind(entry) == "shared"]),
-        ):
-            if names:
-                rows.append(f"  {title}: {', '.join(names)}")
-        return rows
-
-    def _sources(self) -> list[str]:
-        rows = [f"Sources: {len(self.document.sources)}"]
-        for source in self.document.sources:
-            rows.append(f"  {source.name} {source.version}  [{source.license}]  {source.filename}")
-            rows.append(f"    sha256 {source.sha256}")
-        return rows
-
-    def _omitted(self) -> list[str]:
-        omitted = self.document.omitted_extensions
-        return ["", "Left out:", *(f"  {name}: {omitted[name]}" for name in sorted(omitted))] if omitted else []
+        sections = [inspect_text.rows(head)]
+        if self.document is not None:
+            sections += [inspect_text.extensions(self.document)]
+        sections += [inspect_text.sources(self.document, self.sbom)]
+        if self.document is not None:
+            sections += [inspect_text.omitted(self.document)]
+        if self.sbom is not None:
+            sections += [inspect_text.bill(self.sbom, self.sbom_place)]
+        if self.provenance is not None:
+            sections += [inspect_text.provenance(self.provenance, self.provenance_place)]
+        return [line for section in sections if section for line in ("", *section)][1:]
 
 
 def inspect_archive(path: Path) -> Inspection:
-    """Read an archive to its end. Raises ArchiveError or JsonFormatError, one line each, for what is not one."""
+    """Read an archive to its end, and what lies beside it. Raises a DistributionError for what is none."""
     if path.is_dir():
         raise ArchiveError(f"{path}: not an archive", found="a directory", expected="a .tar.zst or .tar.gz")
-    document, unpacked, members = None, Counter[str](), 0
+    unpacked, members, texts = Counter[str](), 0, dict[str, str]()
     for member in read_members(path):
         members += 1
-        if document is None:
-            if member.name != METADATA or member.content is None:
-                raise ArchiveError(f"{path}: not a distribution", found=f"first member {member.name}",
-                                   expected=f"{METADATA} first")  # fmt: skip
-            text = member.content.read().decode("utf-8", "replace")
-            document = read_python_json(text, f"{path}: {METADATA}")
-        parts = PurePosixPath(member.name).parts
-        if len(parts) > 2:
-            unpacked[parts[1]] += member.info.size
-    if document is None:
+        _keep(member, path, members, texts)
+        names = PurePosixPath(member.name).parts
+        if len(names) > 2:
+            unpacked[names[1]] += member.info.size
+    if not members:
         raise ArchiveError(f"{path}: not a distribution", found="no members", expected=f"{METADATA} first")
-    return Inspection(path, path.stat().st_size, members, dict(unpacked), document)
+    document, plain = _description(texts.get(METADATA, ""), path)
+    version = document.python_version if document else str(plain.get("python_version", "") or texts.get("version", ""))
+    if not texts:
+        raise ArchiveError(f"{path}: not a distribution", found="neither PYTHON.json nor the headers of a Python",
+                           expected=f"{METADATA} first, or an installation below {TOP}/")  # fmt: skip
+    sha256 = _sha256(path)
+    sbom, sbom_place = _sbom(path, texts.get(_SBOM, ""))
+    provenance, provenance_place = _provenance(path, sha256)
+    return Inspection(path, path.stat().st_size, sha256, members, dict(unpacked), document, plain, version, sbom,
+                      sbom_place, provenance, provenance_place)  # fmt: skip
 
 
-def _kind(entry: ExtensionEntry) -> str:
-    return "core" if entry.in_core else entry.linkage
+def _keep(member: Member, path: Path, number: int, texts: dict[str, str]) -> None:
+    """Keep the texts that tell what the archive is."""
+    if member.content is None:
+        return
+    if member.name in (METADATA, _SBOM):
+        if member.name == METADATA and number > 1:
+            raise ArchiveError(f"{path}: not a distribution", found=f"{METADATA} as member {number}",
+                               expected=f"{METADATA} first")  # fmt: skip
+        texts[member.name] = member.content.read().decode("utf-8", "replace")
+    elif _HEADER.fullmatch(member.name):
+        match = _VERSION.search(member.content.read().decode("utf-8", "replace"))
+        texts["version"] = match[1].removesuffix("+") if match else ""
 
 
-def _links(links: tuple[LinkEntry, ...]) -> str:
-    own = [link.name for link in links if not link.system]
-    system = [link.name for link in links if link.system]
-    return "; ".join(filter(None, [" ".join(own), f"system: {' '.join(system)}" if system else ""])) or "no links"
+def _description(text: str, path: Path) -> tuple[PythonJson | None, Mapping[str, Any]]:
+    if not text:
+        return None, {}
+    with contextlib.suppress(ValueError, RecursionError):  # read_any_format names the place
+        plain = json.loads(text)
+        if isinstance(plain, dict) and plain.get("version") in _OTHER_FORMATS:
+            return None, {key: plain[key] for key in _COMMON if key in plain}
+    return read_any_format(text, f"{path}: {METADATA}"), {}
 
 
-def _size(size: int) -> str:
-    if size < 1000:
-        return f"{size} B"
-    return f"{size / 1e3:.0f} kB" if size < 1e6 else f"{size / 1e6:.1f} MB"
+def _sbom(path: Path, text: str) -> tuple[Summary | None, str]:
+    place = path.with_name(path.name + sbom_text.SUFFIX)
+    if text:
+        return sbom_text.summarise(sbom_text.read_sbom(text, f"{path}: {_SBOM}")), _SBOM
+    if place.is_file():
+        return sbom_text.summarise(sbom_text.read_sbom(_text(place), str(place))), place.name
+    return None, ""
+
+
+def _provenance(path: Path, sha256: str) -> tuple[StatementSummary | None, str]:
+    place = path.with_name(path.name + statement.SUFFIX)
+    if not place.is_file():
+        return None, ""
+    return statement.summarise_statement(statement.read_statement(_text(place), str(place)), sha256), place.name
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError as error:
+        raise ArchiveError(f"{path}: cannot be read", found=error.strerror or error) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
