@@ -1,34 +1,39 @@
-"""PYTHON.json as it is found: this project's format 0, or what other builders of such archives write.
+"""PYTHON.json as it is found: this project's formats, or what other builders of such archives write.
 
-The formats "1" to "8" are python-build-standalone's. They differ from format 0 in one thing that matters here: every
-extension module is a list of variants. The checks that compare the description with the objects read format 0 only;
-what every format says in the same words (paths, the target) is read from the plain JSON.
+The formats "1" to "8" are python-build-standalone's, and this project writes "7" and "8" when it is asked to. They
+differ from format 0 in one thing that matters here: every extension module is a list of variants. The checks that
+compare the description with the objects do so in this project's own archives, which are known by what they say of
+CPython's build; what every format says in the same words (paths, the target) is read from the plain JSON.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pythonbuild.distribution.archive import METADATA
-from pythonbuild.distribution.python_json import FORMAT_VERSION, PATH_KEYS, PythonJson, read_python_json
+from pythonbuild.distribution.later_json import LATER_FORMATS, read_any_format
+from pythonbuild.distribution.python_json import FORMAT_VERSION, PythonJson, named_paths, read_python_json
 from pythonbuild.distribution.typed_json import JsonFormatError
 from pythonbuild.errors import DistributionError
 
 OTHER_FORMATS = tuple(str(number) for number in range(1, 9))
 #: What an archive without a description holds directly below ``python/``.
 _INSTALLATION = ("bin", "lib", "python.exe")
+#: What only this project's archives hold, below ``python/``.
+OWN_FILE = "build/cpython-build.json"
 
 
 @dataclass(frozen=True)
 class Description:
     """What is known of an archive from its PYTHON.json.
 
-    ``format`` is "" where there is none. ``document`` is None for every format but 0; ``absent`` then says why.
-    ``problem`` is what is wrong with the description itself, if anything.
+    ``format`` is "" where there is none. ``document`` is there for this project's archives, in the words of format 0;
+    for others it is None, and ``absent`` says why. ``problem`` is what is wrong with the description itself, if
+    anything.
     """
 
     format: str = ""
@@ -39,17 +44,15 @@ class Description:
 
     @property
     def is_ours(self) -> bool:
-        """Whether this project's own rules apply: not to archives that are described in another format, or not at all.
+        """Whether this project's own rules apply: not to archives of other builders, nor where nothing is described.
 
         A description that cannot be read is taken for one of ours.
         """
-        return self.format == FORMAT_VERSION or bool(self.problem)
+        return self.document is not None or bool(self.problem)
 
     def paths(self) -> dict[str, str]:
         """Return every path that is named, by the key that names it, in whichever format."""
-        if self.document is not None:
-            return self.document.paths()
-        return dict(_paths(self.plain, "", ""))
+        return dict(named_paths(dict(self.plain)))
 
 
 def read_description(top: Path) -> Description:
@@ -68,6 +71,8 @@ def read_description(top: Path) -> Description:
         if version in OTHER_FORMATS:
             plain = json.loads(text)
             _check_other(plain)
+            if version in LATER_FORMATS and (top / OWN_FILE).is_file():
+                return Description(version, plain, read_any_format(text, METADATA))
             return Description(version, plain, absent=f"PYTHON.json is of format {version}, not {FORMAT_VERSION}")
         if version not in ("", FORMAT_VERSION):
             raise JsonFormatError(f"{METADATA}: version", found=repr(version),
@@ -104,14 +109,3 @@ def _check_other(plain: Mapping[str, Any]) -> None:
         if not isinstance(variants, list) or not all(isinstance(variant, dict) for variant in variants):
             raise JsonFormatError(f"{METADATA}: build_info.extensions.{name}", found=json.dumps(variants)[:60],
                                   expected=f"a list of variants, as format {plain['version']} has it")  # fmt: skip
-
-
-def _paths(value: object, place: str, key: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from _paths(item, f"{place}.{name}" if place else name, name)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _paths(item, f"{place}[{index}]", key)
-    elif key in PATH_KEYS and isinstance(value, str) and value:
-        yield place, value

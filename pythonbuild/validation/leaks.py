@@ -43,6 +43,8 @@ _ALLOWED = (
              "names of the sources, and a marshalled reference: the import system puts the real names in their place"),
     _Allowed(r"install/lib/python[\d.]+/(__pycache__/)?_sysconfigdata_.*\.pyc?", rb"/install[\w./+\-]*",
              "stands for the tree's own directory, which is put in its place at the import"),
+    _Allowed(r"PYTHON\.json", rb"/install[\w./+\-]*",
+             "stands for the tree's own directory in what the interpreter says of itself"),
     _Allowed(r"build/(Modules/getpath\.o|lib/libpython.*\.a)|install/(bin/python[\d.]*|lib/libpython.*)", rb"/install",
              "the prefix that configure wants; getpath takes it when a tree holds no standard library at all"),
 )  # fmt: skip

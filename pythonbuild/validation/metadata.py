@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from pythonbuild.distribution import typed_json
 from pythonbuild.distribution.objectfile import BITCODE_MAGICS, ET_REL, MACHINES, Elf, library_members
-from pythonbuild.distribution.python_json import NO_INIT_FUNCTION, LinkEntry, PythonJson
+from pythonbuild.distribution.python_json import FORMAT_VERSION, NO_INIT_FUNCTION, LinkEntry
+from pythonbuild.distribution.schemas import FILES, problems
 from pythonbuild.validation.checks import NotApplicable, Subject, check
 from pythonbuild.validation.linking import Resolver, SystemLibraries
 
@@ -36,8 +36,8 @@ def _all_links(subject: Subject) -> Iterator[tuple[str, LinkEntry]]:
 @check("metadata-format", "PYTHON.json is there and has the form of its format")
 def format_(subject: Subject) -> Iterator[str]:
     """The file is JSON, its ``version`` is a format that is known, every key that this format requires is there, and
-    every value is of the right type. Format 0 is described in :doc:`python-json`; of the formats 1 to 8 that other
-    builders write only what they have in common is looked at.
+    every value is of the right type. The formats 0, 7 and 8 are described in :doc:`python-json`; of the formats 1 to 8
+    that other builders write only what they have in common is looked at.
 
     The checks that need the description do not apply where it cannot be read.
     """
@@ -50,61 +50,22 @@ def format_(subject: Subject) -> Iterator[str]:
 
 @check("metadata-schema", "no key of PYTHON.json is missing or unknown, and every text has the form of its key")
 def schema(subject: Subject) -> Iterator[str]:
-    """All keys of format 0 are there, those with defaults too, and no other; hashes, versions, dates, the linkage of a
-    module and so on look as they should. A key that nobody knows is a spelling mistake or a change of the format that
-    docs/python-json.rst does not tell.
+    """The description is held against the JSON Schema of its format, which is in docs/schemas for the formats 0, 7 and
+    8, also that of other builders: all keys are there, those with defaults too, and no other; hashes, versions, dates,
+    the linkage of a module and so on look as they should. A key that nobody knows is a spelling mistake, or a change of
+    the format that docs/python-json.rst does not tell; readers of the formats 7 and 8 refuse it.
     """
-    document = subject.document
-    yield from _key_differences(subject.description.plain, typed_json.to_plain(document), "")
-    for place, value, pattern in _texts(document):
-        if not re.fullmatch(pattern, value):
-            yield f"{place}: {value!r}, expected the form {pattern}"
-
-
-def _key_differences(found: object, known: object, place: str) -> Iterator[str]:
-    if isinstance(found, dict) and isinstance(known, dict):
-        for key in sorted(found.keys() | known.keys()):
-            path = f"{place}.{key}" if place else key
-            if key not in known:
-                yield f"{path}: unknown key"
-            elif key not in found:
-                yield f"{path}: missing"
-            else:
-                yield from _key_differences(found[key], known[key], path)
-    elif isinstance(found, list) and isinstance(known, list):
-        for index, (one, other) in enumerate(zip(found, known, strict=False)):
-            yield from _key_differences(one, other, f"{place}[{index}]")
-
-
-#: The form of the texts at the top level.
-_FORMS = {
-    "target_triple": r"[a-z0-9_]+(-[a-z0-9_]+){2,3}", "os": "linux|macos|windows", "arch": "[a-z0-9_]+",
-    "python_flavor": "cpython", "python_version": r"\d+\.\d+\.\d+((a|b|rc)\d+)?",
-    "python_major_minor_version": r"\d+\.\d+", "build_options": r"[a-z0-9]+(\+[a-z0-9]+)*",
-    "build_date": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|\+00:00)", "libc": "glibc|musl|", "libc_floor": r"(\d+(\.\d+)*)?",
-}  # fmt: skip
-_IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
-
-
-def _texts(document: PythonJson) -> Iterator[tuple[str, str, str]]:
-    """Yield place, value and form."""
-    yield from ((key, getattr(document, key), form) for key, form in _FORMS.items())
-    yield "build_info.object_file_format", document.build_info.object_file_format, "elf|mach-o|coff"
-    for name, entry in document.build_info.extensions.items():
-        yield f"build_info.extensions.{name}.linkage", entry.linkage, "builtin|shared"
-        yield f"build_info.extensions.{name}.init_fn", entry.init_fn, _IDENTIFIER
-    for index, source in enumerate(document.sources):
-        yield f"sources[{index}].sha256", source.sha256, "[0-9a-f]{64}"
-        yield f"sources[{index}].homepage", source.homepage, "https?://.+"
-        yield from (
-            (f"sources[{index}].urls[{number}]", url, "(https?|ftp)://.+") for number, url in enumerate(source.urls)
-        )
+    description = subject.description
+    if description.problem or description.format not in FILES:
+        raise NotApplicable(description.absent)
+    yield from problems(description.plain, description.format)
 
 
 @check("metadata-paths", "every path in PYTHON.json exists in the archive")
 def paths(subject: Subject) -> Iterator[str]:
     """Each value that names a file or a directory is looked up: objects, libraries, licence texts, the interpreter. In
-    format 0 it lies in ``install``, ``build`` or ``licenses``. This is checked for the formats of other builders, too.
+    archives of this project it lies in ``install``, ``build`` or ``licenses``. This is checked for the formats of other
+    builders, too.
     """
     if not subject.description.format:
         raise NotApplicable(subject.description.absent)
@@ -300,9 +261,11 @@ def _users(subject: Subject, objs: Iterable[str], unresolved: dict[str, str]) ->
 def licences(subject: Subject) -> Iterator[str]:
     """Every static library that the core or a module links belongs to one of ``sources``, each of which has an SPDX
     expression and a licence text that is not empty; CPython's own text is there, and each module lists the licences and
-    the texts of what it links, no more and no less.
+    the texts of what it links, no more and no less. Only format 0 tells the sources.
     """
     document = subject.document
+    if document.version != FORMAT_VERSION:
+        raise NotApplicable(f"format {document.version} does not tell what the libraries were built from")
     known = {library: source for source in document.sources for library in source.libraries}
     for path in subject.dependency_libraries:
         if path not in known:

@@ -70,6 +70,8 @@ OURS = {"version": "0", "target_triple": "x86_64-unknown-linux-gnu", "python_ver
         ({"python/PYTHON.json": json.dumps(OURS).encode()}, Claims(OURS["target_triple"], "3.13.5", ours=True)),
         ({"python/PYTHON.json": json.dumps({**OURS, "version": "8"}).encode()},
          Claims(OURS["target_triple"], "3.13.5")),
+        ({"python/PYTHON.json": json.dumps({**OURS, "version": "8"}).encode(), "python/build/x": b"",
+          "python/build/cpython-build.json": b"{}"}, Claims(OURS["target_triple"], "3.13.5", ours=True)),
         ({"python/PYTHON.json": b"[1]"}, Claims()),
         ({"python/PYTHON.json": b"{"}, Claims()),
         ({"python/PYTHON.json": b"[" * 100_000}, Claims()),

@@ -9,6 +9,7 @@ from pathlib import Path
 from pythonbuild.config.model import GLIBC_FLOOR, OLDEST_CPU, SYSTEM
 from pythonbuild.environments.base import Command
 from pythonbuild.validation.room import Room
+from tests.unit.distribution.trees import INTERPRETER
 
 _RIGHT = [
     json.dumps({"begin": "import _ssl"}),
@@ -17,6 +18,8 @@ _RIGHT = [
     json.dumps({"end": "work zlib", "ok": True, "detail": ""}),
     json.dumps({"done": True}),
 ]
+#: What the interpreter says of itself.
+FACTS = {**INTERPRETER, "python_version": "3.13.5", "python_major_minor_version": "3.13"}
 
 
 class FakeEnvironment:
@@ -25,11 +28,16 @@ class FakeEnvironment:
 
     def __init__(self) -> None:
         self.lines = _RIGHT
+        self.facts = ["a warning", f"FACTS {json.dumps(FACTS)}"]
         self.status = 0
         self.commands: list[Command] = []
         self.scripts: list[set[str]] = []
 
     def run(self, command: Command, *, on_line: Callable[[str], None]) -> int:
+        if command.argv[-1] == "/recipe/tell_facts.py":
+            for line in self.facts:
+                on_line(line)
+            return 0 if self.facts else 1
         self.commands.append(command)
         scripts = next(mount.source for mount in command.mounts if mount.target == "/recipe")
         self.scripts.append({path.name for path in scripts.iterdir()})

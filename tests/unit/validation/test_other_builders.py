@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pythonbuild.distribution.archive import pack
+from pythonbuild.distribution.later_json import LATER_FORMATS, to_later
+from pythonbuild.distribution.python_json import read_python_json
 from pythonbuild.validation.checks import Result
+from pythonbuild.validation.description import OWN_FILE
 from pythonbuild.validation.validate import CHECKS, Report
 from tests.unit.distribution.elfmaker import make_shared
 from tests.unit.distribution.trees import CHECKED, make_program, write
@@ -34,23 +37,20 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def to_format(plain: dict[str, Any], version: str) -> None:
-    """Rewrite a description in the form of the formats 1 to 8: extension modules are lists of variants."""
-    info = plain["build_info"]
-    for name, entry in info["extensions"].items():
-        for key in ("linkage", "license_paths"):
-            entry.pop(key)
-        info["extensions"][name] = [{**entry, "variant": "default"}]
-    for key in ("sources", "toolchain", "libc", "libc_floor", "system_libraries", "omitted_extensions", "build_date"):
-        plain.pop(key)
-    plain.update(
-        version=version, optimizations=plain["build_options"], python_tag="cp313", python_abi_tag="cp313",
-        python_platform_tag="linux-x86_64", python_implementation_name="cpython", python_implementation_version=["3"],
-        python_implementation_cache_tag="cpython-313", python_implementation_hex_version=51184112,
-        python_config_vars={"prefix": "/install"}, python_paths={"stdlib": plain["python_stdlib"]},
-        python_suffixes={"extension": [".so"]}, python_stdlib_test_packages=["test"], crt_features=["glibc-dynamic"],
-        run_tests="build/run_tests.py", libpython_link_mode="static", python_symbol_visibility="global-default",
-        python_extension_module_loading=["builtin", "shared-library"], python_bytecode_magic_number="f30d0d0a",
-    )  # fmt: skip
+    """Rewrite a description of format 0 as another builder would have written it, in one of the formats 1 to 8."""
+    later = to_later(read_python_json(json.dumps(plain)), version).to_plain()
+    if version not in LATER_FORMATS:
+        for key in ("python_paths_abstract", "python_config_vars"):
+            del later[key]
+        later |= {key: plain[key] for key in ("os", "arch", "python_flavor", "python_include", "python_stdlib")}
+    plain.clear()
+    plain.update(later)
+
+
+def make_foreign(bench: Bench, version: str) -> None:
+    """Make the bench's distribution one of another builder."""
+    bench.edit(lambda plain: to_format(plain, version))
+    (bench.top / OWN_FILE).unlink()
 
 
 def outcomes(report: Report) -> dict[str, Result]:
@@ -60,20 +60,56 @@ def outcomes(report: Report) -> dict[str, Result]:
 @pytest.mark.parametrize("version", ["5", "7", "8"])
 @pytest.mark.parametrize("packed", [True, False])
 def test_other_formats(bench: Bench, tmp_path: Path, version: str, packed: bool) -> None:
-    bench.edit(lambda plain: to_format(plain, version))
+    make_foreign(bench, version)
     report = bench.run(pack(bench.out, tmp_path / "x.tar.zst", 5).path if packed else None)
     assert report.ok, report.lines()
     results = outcomes(report)
     passed = {identifier for identifier, result in results.items() if result.outcome == "passed"}
     more = {"structure-first-member"} if packed else set()
+    more |= {"metadata-schema"} if version in LATER_FORMATS else set()
     not_packed = set() if packed else {"structure-modes"}
     assert passed == (EVERYWHERE | FOR_TARGET | more | {"metadata-format", "metadata-paths"}) - not_packed
     assert results["metadata-symbols"].findings == (f"PYTHON.json is of format {version}, not 0",)
     assert len(results) == len(CHECKS)
 
 
-def test_what_is_wrong_in_another_format_is_seen(bench: Bench) -> None:
+@pytest.mark.parametrize("version", ["7", "8"])
+def test_our_own_archive_in_a_later_format_is_checked_as_ours(bench: Bench, tmp_path: Path, version: str) -> None:
+    before = {result.id for result in bench.run().results if result.outcome == "passed"}
+    bench.edit(lambda plain: to_format(plain, version))
+    report = bench.run()
+    assert report.ok, report.lines()
+    after = {result.id for result in report.results if result.outcome == "passed"}
+    assert before - after == {"metadata-licences"}
+    (bench.top / "build/Modules/_ssl.o").unlink()
+    assert_refused(bench.run(), "metadata-objects", "_ssl.o")
+
+
+@pytest.mark.parametrize(
+    ("change", "check", "words"),
+    [
+        (lambda p: p.update(build_option="noopt"), "metadata-schema", "build_option: unknown key"),
+        (lambda p: p.pop("build_options"), "metadata-schema", "build_options: missing"),
+        (lambda p: p.update(crt_features=["musl"]), "metadata-schema", "crt_features[0]: 'musl', expected the form"),
+        (lambda p: p["python_suffixes"].pop("source"), "metadata-schema", "python_suffixes.source: missing"),
+        (lambda p: p.update(run_tests="build/tests.py"), "metadata-paths", "run_tests: build/tests.py is not in"),
+        (lambda p: p["python_paths"].update(data="inst"), "metadata-paths", "python_paths.data: inst is not a path"),
+        (lambda p: p.update(tcl_library_path="install/lib", tcl_library_paths=["tcl9"]), "metadata-paths",
+         "tcl_library_paths[0]: install/lib/tcl9 is not in the archive"),
+        (lambda p: p.update(python_tag="cp399"), "metadata-interpreter", 'python_tag: "cp399", the interpreter says'),
+        (lambda p: p.update(python_implementation_hex_version=1), "metadata-interpreter", "hex_version: 1, the inte"),
+    ],
+)  # fmt: skip
+def test_our_own_archive_in_format_8_is_spoilt(
+    bench: Bench, change: Callable[[dict[str, Any]], object], check: str, words: str
+) -> None:
     bench.edit(lambda plain: to_format(plain, "8"))
+    bench.edit(change)
+    assert_refused(bench.run(), check, words)
+
+
+def test_what_is_wrong_in_another_format_is_seen(bench: Bench) -> None:
+    make_foreign(bench, "8")
     (bench.top / "build/Modules/_ssl.o").unlink()
     bench.write("install/bin/python3.13", make_program(imports=CHECKED[:2], needed=["libssl.so.3"]))
     bench.write("install/lib/x.so", make_shared(flags=0, rpath="/build"))
@@ -95,7 +131,7 @@ def test_what_is_wrong_in_another_format_is_seen(bench: Bench) -> None:
     ],
 )  # fmt: skip
 def test_a_wrong_description_in_another_format(bench: Bench, changes: Mapping[str, Any], words: str) -> None:
-    bench.edit(lambda plain: to_format(plain, "8"))
+    make_foreign(bench, "8")
     bench.edit(lambda plain: plain.update(changes))
     assert_refused(bench.run(), "metadata-format", words)
 
@@ -110,7 +146,7 @@ def test_a_description_that_is_none(bench: Bench, text: str) -> None:
 
 
 def test_for_another_processor(bench: Bench) -> None:
-    bench.edit(lambda plain: to_format(plain, "8"))
+    make_foreign(bench, "8")
     bench.edit(lambda plain: plain.update(target_triple="aarch64-unknown-linux-gnu"))
     bench.write("install/bin/python3.13", make_program(machine=183, needed=["libc.so.6", "libgcc_s.so.1"]))
     report = bench.run()
@@ -181,7 +217,7 @@ def test_for_another_system(bench: Bench, tmp_path: Path, name: str, content: by
 
 
 def test_a_full_archive_for_macos(bench: Bench) -> None:
-    bench.edit(lambda plain: to_format(plain, "8"))
+    make_foreign(bench, "8")
     bench.edit(lambda plain: plain.update(target_triple="aarch64-apple-darwin"))
     for path in [path for path in bench.top.rglob("*") if path.is_file() and path.read_bytes()[:4] == b"\x7fELF"]:
         bench.write(path.relative_to(bench.top).as_posix(), b"\xcf\xfa\xed\xfe" + b"\0" * 60)
