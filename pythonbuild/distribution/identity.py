@@ -129,4 +129,4 @@ def _installed(member: Member, known: Mapping[str, Any]) -> dict[str, Any]:
     loader = elf.interpreter().rpartition("/")[2]
     libc = "musl" if "musl" in loader else "gnu" if loader.startswith("ld") else known.get("libc", "")
     debug = elf.has_debug_information() or known.get("debug_information", False)
-    return {"arch": arch, "libc": libc, "debug_information": debug}
+    return {"arch": known.get("arch", arch), "libc": libc, "debug_information": debug}

@@ -4,7 +4,8 @@
 
     DIR/cpython-3.13.15+20261007-….tar.gz            the archives, copied
     DIR/cpython-3.13.15+20261007-….tar.gz.sha256     for those who fetch a single one
-    DIR/cpython-3.13.15+20261007-….tar.gz.cdx.json   its SBOM, if there is one beside the archive
+    DIR/cpython-3.13.15+20261007-….tar.gz.cdx.json   its SBOM, and whatever else in JSON lies beside an archive under
+                                                     its name: statements of how it was made, signatures
     DIR/SHA256SUMS                                   of all of them
     DIR/download-metadata.json                       for uv: UV_PYTHON_DOWNLOADS_JSON_URL
 
@@ -34,8 +35,6 @@ from pythonbuild.errors import DistributionError, OutputError, UsageError
 
 METADATA_NAME = "download-metadata.json"
 SUMS_NAME = "SHA256SUMS"
-#: What may lie beside an archive, under its name and one of these suffixes, and goes with it.
-COMPANIONS = (".cdx.json",)
 #: Of one version uv knows one archive: of the newest tag the first of these. All of them are right for it; the smaller,
 #: the sooner they are there.
 _PREFERENCE = ("full", "install_only", "install_only_stripped")
@@ -121,10 +120,8 @@ def _add(checked: Mapping[Path, str], directory: Path, base_url: str) -> Publish
     for path, sha256 in checked.items():
         _write(directory / f"{path.name}.sha256", f"{sha256}  {path.name}\n")
         sums[path.name] = sha256
-        for suffix in COMPANIONS:
-            companion = path.with_name(path.name + suffix)
-            if companion.is_file():
-                sums[companion.name] = _copy(companion, directory / companion.name)
+        for companion in _companions(path):
+            sums[companion.name] = _copy(companion, directory / companion.name)
     sums = {name: sums[name] for name in sorted(sums) if (directory / name).is_file()}
     _write(directory / SUMS_NAME, "".join(f"{sha256}  {name}\n" for name, sha256 in sums.items()))
     base_url = base_url or _base_before(listed) or directory.resolve().as_uri()
@@ -144,6 +141,12 @@ def _is_new(name: str, sha256: str, directory: Path, sums: Mapping[str, str]) ->
         raise PublishError(f"{directory / name}: published already, with another content", found=there,
                            expected=sha256, advice="build it with another --tag")  # fmt: skip
     return there != sha256  # what no checksum vouches for is the rest of an interrupted attempt
+
+
+def _companions(archive: Path) -> list[Path]:
+    """Return the files beside an archive that tell about it."""
+    beside = (path for path in archive.parent.iterdir() if path.name.startswith(f"{archive.name}."))
+    return sorted(path for path in beside if path.suffix == ".json" and path.is_file())
 
 
 def _sha256(path: Path) -> str:

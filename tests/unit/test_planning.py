@@ -116,3 +116,17 @@ def test_unknown_and_ambiguous_steps(inputs: PlanInputs) -> None:
         find_step(plan, "opnssl")
     with pytest.raises(UsageError, match=r"several steps fit: found lib, expected one of lib"):
         find_step(plan, "lib")
+
+
+def test_archives_of_the_installation_are_packed_and_checked_when_they_are_wanted(inputs: PlanInputs) -> None:
+    plan = make_plan(replace(inputs, archives=("install_only", "install_only_stripped"), tag="1"))
+    assert plan.goals == (
+        "validate-3.13.5-noopt",
+        "validate-3.13.5-noopt-install_only", "archive-3.13.5-noopt-install_only",
+        "validate-3.13.5-noopt-install_only_stripped", "archive-3.13.5-noopt-install_only_stripped",
+    )  # fmt: skip
+    step = plan.step("archive-3.13.5-noopt-install_only")
+    assert {"assemble-3.13.5-noopt", "root"} <= set(step.needs)
+    digests = {step.name: "00" * 32 for step in plan.steps}
+    other = make_plan(replace(inputs, archives=("install_only",), tag="2")).step(step.name)
+    assert action_key(step, digests) != action_key(other, digests), "the tag is part of the name"

@@ -8,7 +8,7 @@ from pythonbuild import bootstrap
 from pythonbuild.cli.arguments import parse
 from pythonbuild.cli.options import BY_COMMAND, BY_FLAG, COMMANDS, OPTIONS
 from pythonbuild.cli.requests import cache_directory, make_request, usable_cores
-from pythonbuild.config.request import Request
+from pythonbuild.config.request import ARCHIVE_KINDS, Request
 from pythonbuild.errors import UsageError
 
 
@@ -150,6 +150,21 @@ def test_python_source_excludes_python(tmp_path: Path) -> None:
     assert request("--python-source", str(tmp_path), python="3.11").python_source == tmp_path
     with pytest.raises(UsageError, match="--python-source and --python exclude"):
         request("--python-source", str(tmp_path), "--python", "3.11")
+
+
+def test_kinds_of_archives_and_their_tag() -> None:
+    assert request().archives == ("full",)
+    assert request("--archives", "install_only, full").archives == ("full", "install_only")
+    assert request("--archives", "all", "--tag", "20261007").archives == ARCHIVE_KINDS
+    assert request(tag="20261007").tag == "20261007"
+    with pytest.raises(UsageError, match=r"--archives: unknown kind of archive: found 'instal_only'.*did you mean"):
+        request("--archives", "full,instal_only")
+    for text in ("full,", "all,x"):
+        with pytest.raises(UsageError, match="PYTHONBUILD_ARCHIVES: unknown kind"):
+            request(archives=text)
+    for text in ("2026-10-07", "a+b", "-x", "a/b", ".x"):
+        with pytest.raises(UsageError, match="cannot be part of an archive's name"):
+            request(f"--tag={text}")
 
 
 def test_the_tables_fit_together() -> None:

@@ -130,6 +130,18 @@ def make_shared(soname: str = "", needed: Iterable[str] = (), exports: Iterable[
     return layout.file(kind, sections, segments=segments, interpreter=interpreter, machine=machine)
 
 
+def name_sections(data: bytes, *names: str) -> bytes:
+    """Return a little-endian file of 64 bits whose first sections (after the empty one) have these names."""
+    (start,) = struct.unpack_from("<Q", data, 40)
+    (count,) = struct.unpack_from("<H", data, 60)
+    strings, named = _Strings(), bytearray(data)
+    for number, name in enumerate(names, 1):
+        struct.pack_into("<I", named, start + 64 * number, strings.add(name))
+    struct.pack_into("<HH", named, 60, count + 1, count)
+    header = struct.pack("<IIQQQQIIQQ", 0, 3, 0, 0, len(data) + 64, len(strings.data), 0, 0, 1, 0)
+    return bytes(named) + header + strings.data
+
+
 def _verneed(order: str, versions: Mapping[str, Iterable[str]], strings: _Strings) -> bytes:
     records = []
     for position, (library, names) in enumerate(versions.items()):
