@@ -21,6 +21,7 @@ from pythonbuild.config.request import Request
 from pythonbuild.config.targets import find_target
 from pythonbuild.distribution.archive import METADATA, TOP, Packed, pack, read_members, read_metadata, unpack
 from pythonbuild.distribution.assemble import place_tree
+from pythonbuild.distribution.binaries import crt_features
 from pythonbuild.distribution.relink_choice import Choice, Wishes, choose
 from pythonbuild.distribution.relink_files import installed_tables, named_files, place_additions, remove_unused
 from pythonbuild.distribution.relink_forms import Made, read_relinkable, rewrite
@@ -114,7 +115,8 @@ def _relink(
     target = provided.project.targets.get(old.triple)
     if target is None or not runs_here(target):
         try_out(choice, compiler)
-    made = Made(choice, compiler.version, linked.glibc, archive.path.name, _sha256(archive.path))
+    made = Made(choice, compiler.version, linked.glibc, crt_features(top / "install"), archive.path.name,
+                _sha256(archive.path))  # fmt: skip
     new = rewrite(archive.text, made)
     (top / "PYTHON.json").write_text(new, encoding="utf-8")
     removed = remove_unused(top, old, choice, named_files(archive.text), named_files(new))

@@ -23,6 +23,7 @@ dependencies' trees (``tools/deps/lib/lib<name>.a``), and takes for the target s
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ from pythonbuild.errors import DistributionError
 Linkage = Literal["builtin", "shared"]
 
 DUMP = "cpython-build.json"
+MAKEFILE = "Makefile"
 FORMAT = 1
 INITTAB_SOURCE = "Modules/config.c"
 INITTAB_OBJECT = "Modules/config.o"
@@ -82,6 +84,8 @@ class BuildFacts:
     objects of every builtin extension. ``shared_library_name`` is the file name of the shared libpython, which is in
     the installation (``install/lib/``). ``archives`` maps each static library of CPython's own to its objects.
     ``variables`` are expanded variables of CPython's Makefile (CC, SOABI, EXT_SUFFIX, LDVERSION, …).
+    ``main_object`` is the object with ``main``; ``program_ldflags`` and ``library_ldflags`` are what the Makefile gives
+    the compiler to link the interpreter and the shared libpython, besides objects and libraries.
     """
 
     version: str
@@ -95,6 +99,9 @@ class BuildFacts:
     shared_library_name: str
     archives: Mapping[str, tuple[str, ...]]
     variables: Mapping[str, str]
+    main_object: str
+    program_ldflags: tuple[str, ...]
+    library_ldflags: tuple[str, ...]
 
 
 def read_build(directory: Path) -> BuildFacts:
@@ -104,6 +111,8 @@ def read_build(directory: Path) -> BuildFacts:
     setup = dump["setup"]
     inittab = parse_inittab((directory / INITTAB_SOURCE).read_text(encoding="utf-8"))
     module_objects = set(lists["MODOBJS"])
+    linker = _linker_variables(directory / MAKEFILE)
+    both = linker["CONFIGURE_LDFLAGS_NODIST"]
     core_objects = tuple(sorted({*lists["LIBRARY_OBJS"], dump["main_object"]} - module_objects))
     extensions = {name: _core_extension(name, init_fn) for name, init_fn in inittab.items() if name in setup["core"]}
     for name, module in dump["modules"].items():
@@ -120,9 +129,28 @@ def read_build(directory: Path) -> BuildFacts:
         shared_library_name=texts["INSTSONAME"],
         archives={archive: tuple(members) for archive, members in sorted(dump["archives"].items())},
         variables=texts,
+        main_object=dump["main_object"],
+        program_ldflags=(*linker["LINKCC"][1:], *both, *texts["LINKFORSHARED"].split()),
+        library_ldflags=(*texts["CC"].split()[1:], "-shared", *both),
     )
     _check(facts, inittab, module_objects, directory)
     return facts
+
+
+def _linker_variables(makefile: Path) -> dict[str, list[str]]:
+    """Return the words of the variables that say how CPython links; the recipe sets them, so they hold no others."""
+    try:
+        text = makefile.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DistributionError(f"{makefile}: cannot be read", found=error.strerror) from error
+    found = {}
+    for name in ("LINKCC", "CONFIGURE_LDFLAGS_NODIST"):
+        match = re.search(rf"^{name}=[ \t]*(.*)$", text, re.MULTILINE)
+        if match is None or "$" in match[1]:
+            raise DistributionError(f"{makefile}: {name}", found=repr(match[1]) if match else "no such variable",
+                                    expected="the words of a command")  # fmt: skip
+        found[name] = match[1].split()
+    return found
 
 
 def parse_links(words: Sequence[str], directory: Path) -> tuple[Link, ...]:

@@ -67,7 +67,7 @@ class DistributionFacts:
     toolchain's description of itself; ``omitted`` maps the extension modules that were left out to their reasons;
     ``epoch`` is SOURCE_DATE_EPOCH. ``interpreter`` is what the built interpreter says of itself (None: it could not be
     asked): the values of an InterpreterEntry less those that its files tell. ``python_json`` is the format of the
-    description.
+    description. ``ldflags`` are what the toolchain tells the linker besides what CPython's Makefile does (hardening).
     """
 
     target: Target
@@ -78,6 +78,7 @@ class DistributionFacts:
     omitted: Mapping[str, str] = field(default_factory=dict)
     interpreter: Mapping[str, Any] | None = None
     python_json: str = FORMAT_VERSION
+    ldflags: tuple[str, ...] = ()
 
 
 def interpreter_path(build: BuildFacts) -> str:
@@ -137,6 +138,7 @@ def place_file(source: Path, target: Path) -> None:
 
 
 def link_or_copy(source: str, target: str, *, follow_symlinks: bool = True) -> str:
+    """Reproduce one file by a hard link where that can be done, a symbolic link as it is (shutil's copy function)."""
     if not follow_symlinks or os.path.islink(source):  # noqa: PTH114 - shutil passes texts
         os.symlink(os.readlink(source), target)  # noqa: PTH115, PTH211
         return target
@@ -301,6 +303,9 @@ def _document(build: BuildFacts, facts: DistributionFacts, core: CoreEntry, exte
             inittab_object=f"build/{build.inittab_object}",
             inittab_source=f"build/{build.inittab_source}",
             inittab_cflags=build.inittab_cflags,
+            main_object=f"build/{build.main_object}",
+            program_ldflags=(*build.program_ldflags, *facts.ldflags),
+            library_ldflags=(*build.library_ldflags, *facts.ldflags),
         ),
         build_options=facts.options,
         build_date=datetime.fromtimestamp(facts.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

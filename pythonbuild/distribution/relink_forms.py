@@ -16,9 +16,7 @@ from pythonbuild.distribution.python_json import (
     FORMAT_VERSION,
     NO_INIT_FUNCTION,
     ExtensionEntry,
-    InterpreterEntry,
     LinkEntry,
-    PythonJson,
     SourceEntry,
     read_python_json,
 )
@@ -34,20 +32,20 @@ from pythonbuild.distribution.relinkable import (
 
 #: What stands among the omitted extension modules for those that relink left out.
 LEFT_OUT = "left out when the interpreter was linked again"
-#: How ``crt_features`` begins to name the newest version of a symbol that is asked for.
-_NEWEST_SYMBOL = "glibc-max-symbol-version:"
 
 
 @dataclass(frozen=True)
 class Made:
     """What was made, for the new description: what it differs in, and by which compiler it was linked.
 
-    ``glibc`` is the newest version that it asks for; ``origin`` and ``origin_sha256`` are the archive's it came from.
+    ``glibc`` is the newest version that it asks for, ``features`` what all of its programs ask for (``crt_features``);
+    ``origin`` and ``origin_sha256`` are the archive's it came from.
     """
 
     choice: Choice
     compiler: str
     glibc: str
+    features: tuple[str, ...]
     origin: str
     origin_sha256: str
 
@@ -132,12 +130,6 @@ def newer_of(one: str, other: str) -> str:
     return max(one, other, key=lambda text: tuple(int(part) for part in text.split(".") if part.isdigit()))
 
 
-def _features(features: Iterable[str], glibc: str) -> list[str]:
-    """Return ``crt_features`` with the newest version of a symbol that the new programs ask for."""
-    return [_NEWEST_SYMBOL + newer_of(feature.removeprefix(_NEWEST_SYMBOL), glibc)
-            if feature.startswith(_NEWEST_SYMBOL) else feature for feature in features]  # fmt: skip
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Format 0
 
@@ -159,15 +151,9 @@ def _rewrite_0(text: str, made: Made) -> str:
         tcl_library_paths=tcl,
         omitted_extensions={name: reason for name, reason in omitted.items() if name not in added},
         sources=tuple(_sources(document.sources, wanted.files())),
-        interpreter=_interpreter(document, made.glibc),
+        interpreter=replace(document.interpreter, crt_features=made.features) if document.interpreter else None,
         relinked=made.record(),
     ).to_text()  # fmt: skip
-
-
-def _interpreter(document: PythonJson, glibc: str) -> InterpreterEntry | None:
-    if document.interpreter is None:
-        return None
-    return replace(document.interpreter, crt_features=tuple(_features(document.interpreter.crt_features, glibc)))
 
 
 def _entry(module: Module) -> ExtensionEntry:
@@ -196,7 +182,7 @@ def _rewrite_later(text: str, made: Made) -> str:
     for addition in made.choice.added:
         extensions[addition.name] = [_variant(wanted.modules[addition.name])]
     plain["build_info"]["extensions"] = dict(sorted(extensions.items()))
-    plain["crt_features"] = _features(plain["crt_features"], made.glibc)
+    plain["crt_features"] = list(made.features)
     if not keeps_tcl(wanted):
         plain.pop("tcl_library_path", None)
         plain.pop("tcl_library_paths", None)

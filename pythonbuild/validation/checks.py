@@ -20,6 +20,7 @@ from typing import Literal
 
 from pythonbuild.config.model import Target
 from pythonbuild.cpython.readback import BuildFacts, read_build
+from pythonbuild.debian.glibc_floor import parse_version
 from pythonbuild.distribution.objectfile import (
     MACHINES,
     Dynamic,
@@ -32,7 +33,7 @@ from pythonbuild.distribution.objectfile import (
     library_symbols,
     object_symbols,
 )
-from pythonbuild.distribution.python_json import PythonJson
+from pythonbuild.distribution.python_json import FORMAT_VERSION, PythonJson
 from pythonbuild.errors import DistributionError
 from pythonbuild.validation.description import Description
 from pythonbuild.validation.members import Members
@@ -41,6 +42,9 @@ from pythonbuild.validation.suite import SuiteRun, run_suite
 
 #: More findings of one check than this are counted, not listed.
 _MOST_FINDINGS = 20
+
+#: How ``crt_features`` begins to name the newest version of glibc's symbols that anything asks for.
+_NEWEST_SYMBOL = "glibc-max-symbol-version:"
 
 Findings = Iterable[str]
 Outcome = Literal["passed", "failed", "not applicable"]
@@ -175,6 +179,26 @@ class Subject:
         if len(machines) == 1 and MACHINES.get(self.target.arch) not in machines:
             raise NotApplicable(f"the archive is for ELF machine {machines.pop()}, not for {self.target.arch}")
 
+    @property
+    def libc_floor(self) -> str:
+        """The oldest version of the C library that will do: the target's, but for what was linked again elsewhere."""
+        document = self.description.document
+        if document is None or not self.relinked:
+            return self.target.glibc_floor
+        features = document.interpreter.crt_features if document.interpreter else ()
+        claimed = [word.removeprefix(_NEWEST_SYMBOL) for word in features if word.startswith(_NEWEST_SYMBOL)]
+        return document.libc_floor or next(iter(claimed), self.target.glibc_floor)
+
+    @property
+    def relinked(self) -> bool:
+        """Whether the interpreter was linked again: format 0 says so, and what CPython's make said is then left out."""
+        document = self.description.document
+        if document is None:
+            return False
+        return bool(document.relinked) or (
+            document.version != FORMAT_VERSION and not (self.top / "build/cpython-build.json").is_file()
+        )
+
     @cached_property
     def build(self) -> BuildFacts:
         """What CPython's own build said of itself."""
@@ -185,12 +209,20 @@ class Subject:
     @cached_property
     def _suite_runs(self) -> dict[str, Future[SuiteRun]]:
         """The behaviour suite in all rooms at once: the emulated one takes longer than all others together."""
-        rooms = {name: room for name, room in self.rooms.items() if isinstance(room, Room)}
+        rooms = {name: room for name, room in self.rooms.items() if isinstance(room, Room) and not self._too_old(room)}
         with ThreadPoolExecutor(max(1, len(rooms))) as pool:
             return {name: pool.submit(run_suite, room, self.top, self.document) for name, room in rooms.items()}
 
+    def _too_old(self, room: Room) -> str:
+        """Return the room's glibc if what was linked again by a newer compiler cannot run there, else ""."""
+        found = room.glibc if self.libc_floor != self.target.glibc_floor else ""
+        return found if found and parse_version(found) < parse_version(self.libc_floor) else ""
+
     def suite_run(self, name: str) -> SuiteRun:
         """Return what the built Python answered to the behaviour suite in a room. Raises NotApplicable."""
+        room = self.rooms.get(name)
+        if isinstance(room, Room) and (old := self._too_old(room)):
+            raise NotApplicable(f"linked again for glibc {self.libc_floor} or newer; that of the room ends with {old}")
         if name not in self._suite_runs:
             why = self.rooms.get(name)
             raise NotApplicable(why if isinstance(why, str) else "there is no such room to run the built Python in")

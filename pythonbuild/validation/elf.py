@@ -36,21 +36,22 @@ def machine(subject: Subject) -> Iterator[str]:
 @check("elf-glibc-floor", "no symbol version is newer than the target's oldest glibc")
 def glibc_floor(subject: Subject) -> Iterator[str]:
     """Every version of a symbol of glibc that a program or library asks for is at most the target's floor, and none is
-    private to one release of glibc. Otherwise the loader of an older system refuses it.
+    private to one release of glibc. Otherwise the loader of an older system refuses it. What was linked again by a
+    newer system's compiler has a floor of its own, which PYTHON.json tells (``libc_floor``).
 
     A new version comes in where the compiler did not see the target's sysroot.
     """
     if subject.target.libc != "glibc":
         raise NotApplicable(f"the target's C library is {subject.target.libc}")
     subject.require_target()
-    floor = _number(subject.target.glibc_floor)
+    floor = _number(subject.libc_floor)
     for file in subject.shared_objects:
         for library, versions in file.dynamic.versions.items() if file.dynamic else ():
             for version in versions:
                 match = _VERSION.fullmatch(version)
                 # GLIBC_PRIVATE and GLIBC_ABI_… bind to one release or to a loader that is newer than any floor of ours.
                 if version.startswith("GLIBC_") and (match is None or _number(match[1]) > floor):
-                    yield f"{file.path}: needs {version} of {library}, the floor is GLIBC_{subject.target.glibc_floor}"
+                    yield f"{file.path}: needs {version} of {library}, the floor is GLIBC_{subject.libc_floor}"
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import PurePosixPath
 
+from pythonbuild.cpython.setupfiles import parse_inittab
 from pythonbuild.distribution.objectfile import BITCODE_MAGICS, ET_REL, MACHINES, Elf, library_members
 from pythonbuild.distribution.python_json import FORMAT_VERSION, NO_INIT_FUNCTION, LinkEntry
 from pythonbuild.distribution.schemas import FILES, problems
@@ -100,10 +101,16 @@ def target(subject: Subject) -> Iterator[str]:
 def objects(subject: Subject) -> Iterator[str]:
     """``core.objs`` and the modules' ``objs`` are compared with the link lines of CPython's own build, which stand in
     ``build/cpython-build.json``: the same objects, each once, and no object in ``build`` that nobody accounts for.
-    Whoever links the interpreter again gets the same one.
+    Whoever links the interpreter again gets the same one. Where it was linked again, ``relink`` took its objects from
+    this very list, and only those that nobody accounts for are looked for.
     """
     listed = Counter(_listed_objects(subject))
     yield from (f"{path}: listed {count} times" for path, count in listed.items() if count > 1)
+    if subject.relinked:
+        members = {str(PurePosixPath(path).with_name(member)) for path in _static_libraries(subject)
+                   for member, _ in subject.library(path)}  # fmt: skip
+        yield from (f"{path}: in the archive, but not listed" for path in _unlisted(subject, listed.keys() | members))
+        return
     build = subject.build
     archives = {f"build/{path}" for path in build.archives}
     linked = {f"build/{path}" for path in build.core_objects}
@@ -114,8 +121,36 @@ def objects(subject: Subject) -> Iterator[str]:
     yield from (f"{path}: linked by CPython, in no links" for path in sorted(archives - links))
     # What else lies in build/ would be an object that nobody accounts for.
     members = {f"build/{path}" for paths in build.archives.values() for path in paths}
+    yield from (f"{path}: in the archive, but not listed" for path in _unlisted(subject, listed.keys() | members))
+
+
+def _unlisted(subject: Subject, known: Collection[str]) -> list[str]:
     present = {path.relative_to(subject.top).as_posix() for path in (subject.top / "build").rglob("*.o")}
-    yield from (f"{path}: in the archive, but not listed" for path in sorted(present - listed.keys() - members))
+    return sorted(present.difference(known))
+
+
+def _static_libraries(subject: Subject) -> set[str]:
+    return {link.path_static for _, link in _all_links(subject) if link.path_static}
+
+
+@check("metadata-inittab", "the table of builtin modules names exactly those that are listed as builtin")
+def inittab(subject: Subject) -> Iterator[str]:
+    """The C source of the table (``inittab_source``) has an entry for every builtin module, with its ``init_fn``, and
+    no other; the copies of it in the installation are the same.
+    """
+    info = subject.document.build_info
+    source = subject.top / info.inittab_source
+    table = parse_inittab(source.read_text(encoding="utf-8"))
+    listed = {name: None if entry.init_fn == NO_INIT_FUNCTION else entry.init_fn
+              for name, entry in info.extensions.items() if entry.linkage == "builtin"}  # fmt: skip
+    yield from (f"{name}: listed, not in {info.inittab_source}" for name in sorted(listed.keys() - table.keys()))
+    yield from (f"{name}: in {info.inittab_source}, not listed" for name in sorted(table.keys() - listed.keys()))
+    for name in sorted(listed.keys() & table.keys()):
+        if listed[name] != table[name]:
+            yield f"{name}: init_fn {listed[name]}, in {info.inittab_source} {table[name]}"
+    for copy in sorted((subject.top / subject.document.python_stdlib).glob("config-*/config.c")):
+        if copy.read_bytes() != source.read_bytes():
+            yield f"{copy.relative_to(subject.top).as_posix()}: not the same as {info.inittab_source}"
 
 
 @check("metadata-object-files", "every object and every member of a static library is for the target's processor")
@@ -157,11 +192,12 @@ def _object_contents(subject: Subject) -> Iterator[tuple[str, bytes | memoryview
 def extensions(subject: Subject) -> Iterator[str]:
     """The names and how each is linked are compared with what CPython's build made, with
     ``cpython-unix/extension-modules.yml`` for this version and target, and with the files in ``lib-dynload``. Neither a
-    missing module nor one too many is let pass.
+    missing module nor one too many is let pass. Where the interpreter was linked again, only the files are compared.
     """
     listed = {name: entry.linkage for name, entry in subject.document.build_info.extensions.items()}
-    built = {name: extension.linkage for name, extension in subject.build.extensions.items()}
-    yield from _differences(listed, dict(built), "CPython's build")
+    if not subject.relinked:
+        built = {name: extension.linkage for name, extension in subject.build.extensions.items()}
+        yield from _differences(listed, dict(built), "CPython's build")
     if subject.expected is not None:
         yield from _differences(listed, dict(subject.expected), "the extension modules' file")
     dynload = subject.top / subject.document.python_stdlib / "lib-dynload"
@@ -297,6 +333,7 @@ CHECKS = (
     target,
     objects,
     object_files,
+    inittab,
     extensions,
     ownership,
     init_functions,

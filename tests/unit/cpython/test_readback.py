@@ -20,6 +20,9 @@ CONFIG = """struct _inittab _PyImport_Inittab[] = {
 """
 
 
+MAKEFILE = "LINKCC=\t\tclang -pthread -no-pie\nCONFIGURE_LDFLAGS_NODIST=-Wl,--exclude-libs,ALL\n"
+
+
 def dump() -> dict[str, Any]:
     return {
         "format": 1,
@@ -35,7 +38,7 @@ def dump() -> dict[str, Any]:
             "SYSLIBS": ["-lm"],
             "PY_CORE_CFLAGS": ["-O3", "-I/tools/deps/include", "-DPy_BUILD_CORE"],
         },
-        "texts": {"INSTSONAME": "libpython3.13.so.1.0"},
+        "texts": {"INSTSONAME": "libpython3.13.so.1.0", "CC": "clang -pthread", "LINKFORSHARED": "-Xlinker -E"},
         "modules": {
             "_ssl": {"linkage": "builtin", "objects": ["Modules/_ssl.o"],
                      "link_words": ["-L/tools/deps/lib", "-lssl", "-lcrypto", "-lssl", "-pthread"]},
@@ -58,6 +61,7 @@ def build(tmp_path: Path) -> Path:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "Modules/config.c").write_text(CONFIG)
+    (tmp_path / "Makefile").write_text(MAKEFILE)
     write(tmp_path, facts)
     return tmp_path
 
@@ -87,6 +91,19 @@ def test_a_build_is_read_back(build: Path) -> None:
         "shared", "PyInit__testcapi", "_testcapi.so")  # fmt: skip
     assert facts.inittab_cflags == ("-O3", "-DPy_BUILD_CORE")
     assert facts.shared_library_name == "libpython3.13.so.1.0"
+    assert facts.main_object == "Programs/python.o"
+    assert facts.program_ldflags == ("-pthread", "-no-pie", "-Wl,--exclude-libs,ALL", "-Xlinker", "-E")
+    assert facts.library_ldflags == ("-pthread", "-shared", "-Wl,--exclude-libs,ALL")
+
+
+@pytest.mark.parametrize(("makefile", "found"), [
+    ("LINKCC=$(PURIFY) cc\n", r"LINKCC: found '\$\(PURIFY\) cc'"),
+    ("LINKCC=cc\n", "CONFIGURE_LDFLAGS_NODIST: found no such variable"),
+])  # fmt: skip
+def test_a_makefile_that_does_not_say_how_to_link(build: Path, makefile: str, found: str) -> None:
+    (build / "Makefile").write_text(makefile)
+    with pytest.raises(DistributionError, match=found):
+        read_build(build)
 
 
 def test_frameworks_and_archives_are_links() -> None:

@@ -83,6 +83,9 @@ INTERPRETER: dict[str, Any] = {
 }  # fmt: skip
 
 
+MAKEFILE = "LINKCC=\t\tclang -pthread -no-pie\nCONFIGURE_LDFLAGS_NODIST=-Wl,--exclude-libs,ALL\n"
+
+
 def write(path: Path, content: bytes | str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -104,6 +107,7 @@ def make_cpython_tree(tree: Path) -> Path:
     write(build / "Modules/_hacl/libHacl.a", make_library({"Hacl.o": OBJECTS["Modules/_hacl/Hacl.o"]}))
     write(build / "lib/libpython3.13.a", make_library({"core.o": OBJECTS["Python/core.o"]}))
     write(build / "Modules/config.c", CONFIG_C)
+    write(build / "Makefile", MAKEFILE)
     core = ["Modules/config.o", "Python/core.o"]
     builtin = [name for module in MODULES.values() if module["linkage"] == "builtin" for name in module["objects"]]
     facts = {
@@ -113,7 +117,8 @@ def make_cpython_tree(tree: Path) -> Path:
         "lists": {"LIBRARY_OBJS": [*core, *builtin], "MODOBJS": builtin, "MODBUILT_NAMES": [], "MODSHARED_NAMES": [],
                   "MODDISABLED_NAMES": [], "LIBS": ["-lpthread"], "SYSLIBS": ["-lm"], "LIBC": [], "LIBM": ["-lm"],
                   "MODLIBS": [], "PY_CORE_CFLAGS": ["-O3", "-I/tools/deps/include"]},
-        "texts": {"INSTSONAME": "libpython3.13.so.1.0", "ABIFLAGS": "", "LDVERSION": "3.13", "VERSION": "3.13"},
+        "texts": {"CC": "clang -pthread", "LINKFORSHARED": "-Xlinker -export-dynamic",
+                  "INSTSONAME": "libpython3.13.so.1.0", "ABIFLAGS": "", "LDVERSION": "3.13", "VERSION": "3.13"},
         "modules": MODULES,
         "archives": {"Modules/_hacl/libHacl.a": ["Modules/_hacl/Hacl.o"]},
     }  # fmt: skip

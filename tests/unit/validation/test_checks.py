@@ -12,7 +12,7 @@ from pythonbuild.distribution.archive import pack
 from pythonbuild.errors import UsageError, ValidationError
 from pythonbuild.validation.validate import CHECKS, validate
 from tests.unit.distribution.elfmaker import make_library, make_object, make_shared
-from tests.unit.distribution.trees import API, TARGET, make_libpython, make_program
+from tests.unit.distribution.trees import API, CONFIG_C, TARGET, make_libpython, make_program
 from tests.unit.validation.bench import EXPECTED, Bench, assert_refused, edit, extension, put, remove
 from tests.unit.validation.rooms import FakeEnvironment
 
@@ -115,6 +115,15 @@ CASES: dict[str, tuple[Callable[[Bench], object], str, str]] = {
                                "build/Modules/new.o: in the archive, but not listed"),
     "an own library is not listed": (extension("_sha2", links=[]), "metadata-objects",
                                      "build/Modules/_hacl/libHacl.a: linked by CPython, in no links"),
+    "a module that the table has not": (put("build/Modules/config.c", CONFIG_C.replace('{"math", PyInit_math},', "")),
+                                        "metadata-inittab", "math: listed, not in build/Modules/config.c"),
+    "a module that only the table has": (extension("math", linkage="shared"), "metadata-inittab",
+                                         "math: in build/Modules/config.c, not listed"),
+    "another init function in the table": (
+        put("build/Modules/config.c", CONFIG_C.replace('"math", PyInit_math', '"math", PyInit_x')),
+        "metadata-inittab", "math: init_fn PyInit_math, in build/Modules/config.c PyInit_x"),
+    "another table for readers": (put("install/lib/python3.13/config-3.13-x/config.c", "{}"), "metadata-inittab",
+                                  "config-3.13-x/config.c: not the same as build/Modules/config.c"),
     "a module is gone": (edit(lambda p: p["build_info"]["extensions"].pop("math")), "metadata-extensions",
                          "math: in CPython's build, not listed"),
     "a module too many": (edit(lambda p: p["build_info"]["extensions"].update(
