@@ -61,10 +61,9 @@ def _assembled_sbom(plan: Plan, results: Mapping[str, Result], store: Store) -> 
     """Return the SBOM of the distribution that the plan assembles; "" if its tree has none."""
     path = f"{TOP}/{sbom_text.NAME}"
     for step in plan.steps:
-        digest = results[step.name].digest if step.name in results else ""
-        if digest and path in store.tree(digest).entries:
+        if step.name.startswith("assemble-") and path in store.tree(results[step.name].digest).entries:
             with tempfile.TemporaryDirectory(prefix="sbom-") as directory:
-                store.materialise(digest, Path(directory) / "tree", select=(path,), copy=True)
+                store.materialise(results[step.name].digest, Path(directory) / "tree", select=(path,), copy=True)
                 return (Path(directory) / "tree" / path).read_text("utf-8")
     return ""
 

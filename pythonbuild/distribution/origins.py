@@ -2,7 +2,7 @@
 
 In this order, the first that knows a file answers:
 
-1. what recipes add to a source out of their own folder;
+1. what this project adds: files of recipes' own folders, and what assembling writes;
 2. the libraries and licence texts that PYTHON.json names with their source;
 3. Python packages, by their own lists of installed files (:mod:`pythonbuild.distribution.bundled`);
 4. a dependency whose tree has ``tools/deps/<path>`` for what is ``install/<path>``: terminal descriptions, Tcl scripts;
@@ -30,6 +30,8 @@ _DEPENDENCY_PREFIX = "tools/deps"
 #: What the recipe of CPython puts into its source or its tree: a folder laid over the source, and a script.
 _OVERLAY = "newer"
 _SCRIPT = "python-config.sh"
+#: What :mod:`pythonbuild.distribution.assemble` writes itself.
+_WRITTEN = ("build/run_tests.py",)
 
 
 def package_reference(package: Package) -> str:
@@ -69,6 +71,7 @@ def files(top: Path) -> list[str]:
 
 
 def _own(top: Path, document: PythonJson, recipe: Recipe) -> Iterator[tuple[str, str]]:
+    yield from ((path, OWN) for path in _WRITTEN)
     overlay = recipe.directory / _OVERLAY
     for file in sorted(path for path in overlay.rglob("*") if path.is_file()):
         path = file.relative_to(overlay)

@@ -152,7 +152,6 @@ def _source(source: SourceEntry, making: Making, places: Sequence[str], linked: 
         licenses=[LicenseExpression(source.license)],
         external_references=references,
         pedigree=_pedigree(applied),
-        modified=bool(applied),
         evidence=_evidence(places),
         properties=_properties(iter(facts)),
         scope=ComponentScope.REQUIRED,

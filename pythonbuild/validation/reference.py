@@ -27,6 +27,7 @@ So archives of other builders are checked, too: those of python-build-standalone
 _TITLES = {
     "structure": "Structure: the members of the archive",
     "metadata": "Metadata: PYTHON.json",
+    "provenance": "Provenance: SBOM.cdx.json",
     "elf": "Programs and libraries",
     "hardening": "Hardening",
     "leaks": "Traces of the build",

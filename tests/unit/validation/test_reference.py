@@ -7,7 +7,7 @@ import re
 from pythonbuild.validation.checks import check
 from pythonbuild.validation.reference import render
 from pythonbuild.validation.validate import CHECKS
-from tests.unit.validation import test_binaries, test_checks, test_leaks, test_structure
+from tests.unit.validation import test_binaries, test_checks, test_leaks, test_provenance, test_structure
 
 #: What cannot be read is refused by test_structure.py in ways of its own.
 UNREADABLE = "structure-readable"
@@ -15,14 +15,14 @@ UNREADABLE = "structure-readable"
 
 def test_every_check_is_made_to_fail() -> None:
     cases = [*test_binaries.CASES.values(), *test_checks.CASES.values(), *test_leaks.CASES.values(),
-             *test_structure.CASES.values()]  # fmt: skip
+             *test_provenance.CASES.values(), *test_structure.CASES.values()]  # fmt: skip
     assert {case[1] for case in cases} | {UNREADABLE} == {item.id for item in CHECKS}
 
 
 def test_ids_reasons_and_explanations() -> None:
     assert len({item.id for item in CHECKS}) == len(CHECKS)
     for item in CHECKS:
-        assert re.fullmatch(r"(structure|metadata|elf|hardening|leaks|behaviour)(-[a-z]+)+", item.id)
+        assert re.fullmatch(r"(structure|metadata|provenance|elf|hardening|leaks|behaviour)(-[a-z]+)+", item.id)
         assert "\n" not in item.reason
         assert not item.reason.endswith(".")
         assert len(item.reason) <= 100, item.id
