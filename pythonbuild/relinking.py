@@ -146,8 +146,7 @@ class _PinnedCompiler(ProcessCompiler):
 def _pinned_compiler(provided: Provisions, directory: Path, triple: str) -> Compiler:
     """Return the compiler that distributions are built with, in its root filesystem."""
     target = find_target(provided.project.targets, triple)
-    root = f"root-{target.root}"
-    digests = provided.made(triple, ["sysroot", "toolchain", root])
+    digests = provided.made(triple, ["sysroot", "toolchain", "root"])
     tools = directory.parent / "tools"
     for step in ("sysroot", "toolchain"):
         place_tree(provided.tree(digests[step]) / "tools", tools)
@@ -158,7 +157,7 @@ def _pinned_compiler(provided: Provisions, directory: Path, triple: str) -> Comp
         program = f"{_WORK}/{argv[0]}" if (directory / argv[0]).is_file() else argv[0]
         status = provided.environment.run(
             Command((program, *argv[1:]), {**target.environment, "LC_ALL": "C.UTF-8"}, _WORK, mounts,
-                    provided.tree(digests[root]), digests[root], "relink"),
+                    provided.tree(digests["root"]), digests["root"], "relink"),
             on_line=lines.append,
         )  # fmt: skip
         return status, lines
