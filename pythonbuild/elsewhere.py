@@ -237,6 +237,7 @@ def flags(conditions: Conditions, request: Request) -> list[str]:
     for flag, values in (("--source-dir", request.source_dirs), ("--mirror", request.mirrors)):
         for value in values:
             flags += [flag, str(value)]
+    flags += ["--python-json", request.python_json] if request.python_json != "0" else []
     flags += ["--offline"] if request.offline else []
     return flags + (["--locked"] if request.locked else [])
 

@@ -27,7 +27,15 @@ from pythonbuild.cpython.setup_local import render_setup
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Plan, RecipeAction, Step
 from pythonbuild.errors import UsageError
 from pythonbuild.packing import installation_steps
-from pythonbuild.shipping import Shipment, archive_step, assemble_step, code_files, room_roots, validate_step
+from pythonbuild.shipping import (
+    Shipment,
+    archive_step,
+    assemble_step,
+    code_files,
+    interpreter_step,
+    room_roots,
+    validate_step,
+)
 
 #: What every recipe's script is given besides the target's variables; the paths are fixed by the environments.
 _FIXED_ENVIRONMENT = {
@@ -68,7 +76,8 @@ class PlanInputs:
     """All that a plan is made from; nothing in it is fetched or changed by planning.
 
     ``pins`` are the pins of sources whose newest could not be had, by source; all others take their newest.
-    ``archives`` are the kinds that are published, ``tag`` stands in their names.
+    ``archives`` are the kinds that are published, ``tag`` stands in their names. ``python_json`` is the format of the
+    full archive's description.
     """
 
     project: Project
@@ -80,6 +89,7 @@ class PlanInputs:
     pins: Mapping[str, Pin] = field(default_factory=dict)
     archives: tuple[str, ...] = ("full",)
     tag: str = ""
+    python_json: str = "0"
 
     def pin(self, source: str) -> Pin:
         """Return the pin that is used of a source."""
@@ -106,8 +116,10 @@ def make_plan(inputs: PlanInputs) -> Plan:
         pin=inputs.pin,
         tag=inputs.tag,
         locks=_build_locks(inputs, recipes),
+        python_json=inputs.python_json,
     )
-    assemble = assemble_step(shipment)
+    asked = interpreter_step(shipment)
+    assemble = assemble_step(shipment, asked)
     archive = archive_step(shipment, assemble)
     validate = validate_step(shipment, archive)
     installations = {kind: installation_steps(shipment, assemble, kind) for kind in inputs.archives if kind != "full"}
@@ -117,6 +129,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
         *(_recipe_step(inputs, recipe) for recipe in recipes),
         setup,
         cpython,
+        asked,
         assemble,
         archive,
         validate,

@@ -116,6 +116,7 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
         locks=_load_locks(request, project, target),
         files=files,
         archives=request.archives,
+        python_json=request.python_json,
         tag=request.tag,
     )
     return Preparation(inputs, files, request, sink)

@@ -22,7 +22,7 @@ from pythonbuild.config.request import Request
 from pythonbuild.distribution.archive import read_metadata
 from pythonbuild.distribution.compare import Comparison, compare
 from pythonbuild.distribution.diffoscope import look_deeper
-from pythonbuild.distribution.python_json import read_python_json
+from pythonbuild.distribution.later_json import read_any_format
 from pythonbuild.elsewhere import (
     Built,
     Conditions,
@@ -104,12 +104,13 @@ def verify(wishes: Wishes, sink: EventSink) -> Verification:
 
 def as_described(request: Request, archive: Path, given: Collection[str]) -> Request:
     """Return the request that asks for what an archive is, in everything that the user has not said himself."""
-    document = read_python_json(read_metadata(archive), str(archive))
+    document = read_any_format(read_metadata(archive), str(archive))
     return replace(
         request,
         python=request.python if "python" in given else document.python_version,
         target_triple=request.target_triple if "target_triple" in given else document.target_triple,
         options=request.options if "options" in given else document.build_options,
+        python_json=document.version,
     )
 
 

@@ -1,4 +1,4 @@
-"""The last steps of a plan: assemble the distribution, pack it, validate the archive.
+"""The last steps of a plan: ask the interpreter what it is, assemble the distribution, pack it, validate the archive.
 
 They are Python functions of this program: what they do depends on the trees they are given and on the code, so both
 are in their keys. What is validated is the very file that is published, and it is not published before.
@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pythonbuild.config.model import Lock, Pin, Recipe, Source, Target
+from pythonbuild.config.model import SYSTEM, Lock, Pin, Recipe, Source, Target
 from pythonbuild.config.project import Project
 from pythonbuild.cpython.modules import read_modules
 from pythonbuild.distribution.assemble import Component
+from pythonbuild.distribution.python_json import FORMAT_VERSION
+from pythonbuild.distribution.schemas import schema_files
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Step
 from pythonbuild.materials import Materials, write_sbom
 
@@ -27,8 +29,12 @@ _ASSEMBLE_CODE = (
     "shipping.py",
     "config/*.py",
 )
+_INTERPRETER_CODE = ("validation/interpreter.py", "validation/tell_facts.py", "validation/room.py",
+                     "distribution/assemble.py", "cpython/readback.py", "shipping.py")  # fmt: skip
 VALIDATE_CODE = ("validation/**/*.py", "distribution/*.py", "cpython/readback.py", "shipping.py")
 _ARCHIVE_CODE = ("distribution/archive.py", "shipping.py")
+#: What the tree of the step that asks the interpreter holds.
+_FACTS = "interpreter.json"
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,8 @@ class Shipment:
     """What is shipped: ``cpython`` names the step that built the interpreter, ``recipes`` are what it needs.
 
     ``pin`` tells which pin of a source was used. ``tag`` stands in the names of archives that are not full ("": the day
-    of CPython's source). ``locks`` are those of the root filesystem to build in and of the sysroot.
+    of CPython's source). ``locks`` are those of the root filesystem to build in and of the sysroot. ``python_json`` is
+    the format of the description.
     """
 
     project: Project
@@ -50,6 +57,7 @@ class Shipment:
     pin: Callable[[str], Pin]
     tag: str = ""
     locks: Mapping[str, Lock] = field(default_factory=dict)
+    python_json: str = FORMAT_VERSION
 
     @property
     def suffix(self) -> str:
@@ -67,7 +75,34 @@ def code_files(repository: Path, *patterns: str) -> tuple[InputFile, ...]:
     return tuple(InputFile(path.relative_to(repository).as_posix(), path) for path in paths)
 
 
-def assemble_step(shipment: Shipment) -> Step:
+def interpreter_step(shipment: Shipment) -> Step:
+    """Return the step that asks the built interpreter what it is; its tree holds ``interpreter.json``."""
+    root = room_roots(shipment.target)[shipment.target.rooms[SYSTEM]]
+
+    def run(context: CallContext) -> None:
+        from pythonbuild.cpython.readback import read_build
+        from pythonbuild.distribution.assemble import interpreter_path
+        from pythonbuild.validation.interpreter import ask_interpreter
+        from pythonbuild.validation.room import Room
+
+        tree = context.tree(shipment.cpython)
+        room = Room(context.environment, context.tree(root), context.digest(root), context.work)
+        facts = ask_interpreter(room, tree, interpreter_path(read_build(tree / "build")))
+        text = json.dumps(facts, indent=2, sort_keys=True) + "\n"
+        (context.out / _FACTS).write_text(text, encoding="utf-8")
+
+    return Step(
+        name=f"interpreter-{shipment.suffix}",
+        action=CallAction(run),
+        needs=(shipment.cpython, root),
+        files=code_files(shipment.project.repository, *_INTERPRETER_CODE),
+        parameters={"version": shipment.version},
+        target=shipment.target.triple,
+        weight=3,
+    )
+
+
+def assemble_step(shipment: Shipment, interpreter: Step) -> Step:
     """Return the step that puts the distribution together; its tree holds ``python/``."""
     modules = shipment.project.unix / "extension-modules.yml"
 
@@ -83,6 +118,8 @@ def assemble_step(shipment: Shipment) -> Step:
             epoch=source_epoch(tree),
             toolchain=json.loads(toolchain.read_text(encoding="utf-8")),
             omitted=_omitted(modules, shipment),
+            interpreter=json.loads((context.tree(interpreter.name) / _FACTS).read_text(encoding="utf-8")),
+            python_json=shipment.python_json,
         )
         trees = {name: context.tree(name) for name in shipment.dependencies}
         document = assemble(tree, trees, facts, context.out)
@@ -92,7 +129,7 @@ def assemble_step(shipment: Shipment) -> Step:
     return Step(
         name=f"assemble-{shipment.suffix}",
         action=CallAction(run),
-        needs=(shipment.cpython, "toolchain", *shipment.dependencies),
+        needs=(shipment.cpython, "toolchain", interpreter.name, *shipment.dependencies),
         files=(
             InputFile(modules.name, modules),
             *_materials(shipment).files(),
@@ -122,7 +159,9 @@ def _described(shipment: Shipment) -> dict[str, str]:
     """Return what PYTHON.json says of the sources, the target and the options, for the key."""
     described = {f"component {name}": repr(component) for name, component in _components(shipment).items()}
     described |= _materials(shipment).parameters()
-    return {**described, "target": repr(shipment.target), "options": shipment.options}
+    return {
+        **described, "target": repr(shipment.target), "options": shipment.options, "python_json": shipment.python_json,
+    }  # fmt: skip
 
 
 def _materials(shipment: Shipment) -> Materials:
@@ -173,7 +212,11 @@ def validate_step(shipment: Shipment, archive: Step) -> Step:
         name=f"validate-{shipment.suffix}",
         action=CallAction(run),
         needs=(archive.name, "sysroot", *room_roots(shipment.target).values()),
-        files=(InputFile(modules.name, modules), *code_files(shipment.project.repository, *VALIDATE_CODE)),
+        files=(
+            InputFile(modules.name, modules),
+            *(InputFile(f"docs/schemas/{path.name}", path) for path in schema_files()),
+            *code_files(shipment.project.repository, *VALIDATE_CODE),
+        ),
         parameters={"target": repr(shipment.target), "version": shipment.version},
         target=shipment.target.triple,
         weight=30,

@@ -16,7 +16,8 @@ from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
 from pythonbuild.config.targets import find_target
 from pythonbuild.distribution.archive import METADATA, TOP, read_metadata, unpack
-from pythonbuild.distribution.python_json import PythonJson, read_python_json
+from pythonbuild.distribution.later_json import read_any_format
+from pythonbuild.distribution.python_json import PythonJson
 from pythonbuild.engine.events import EventSink, Note
 from pythonbuild.engine.workdir import WorkDirectory
 from pythonbuild.errors import UsageError
@@ -65,12 +66,12 @@ def run_test_suite(
 def read_document(archive: Path) -> PythonJson:
     """Return what an archive says of itself. Raises ArchiveError, DistributionError; UsageError for another file."""
     if not archive.is_dir():
-        return read_python_json(read_metadata(archive), METADATA)
+        return read_any_format(read_metadata(archive), METADATA)
     path = archive / METADATA
     if not path.is_file():
         raise UsageError(f"{archive}: not a distribution", found="no python/PYTHON.json",
                          expected="an archive, or a directory that holds one unpacked")  # fmt: skip
-    return read_python_json(path.read_text(encoding="utf-8"), str(path))
+    return read_any_format(path.read_text(encoding="utf-8"), str(path))
 
 
 def _place(archive: Path, work: Path) -> None:

@@ -122,6 +122,19 @@ def run_validate(arguments: Arguments, repository: Path, screen: Screen) -> int:
 def _nothing(_lines: Sequence[str]) -> None: ...
 
 
+def run_convert(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    import json
+
+    from pythonbuild.distribution.convert import convert
+
+    request = make_request(arguments, repository)
+    packed = convert(Path(arguments.argument), request.python_json, request.output, threads=request.jobs)
+    document = {"archive": str(packed.path), "size": packed.size, "sha256": packed.sha256, "members": packed.members}
+    line = f"{packed.path}  {packed.size} bytes, sha256 {packed.sha256}"
+    screen.answer([json.dumps(document, indent=2) if arguments["json"] else line])
+    return 0
+
+
 def run_publish(arguments: Arguments, repository: Path, screen: Screen) -> int:
     import json
 
@@ -228,6 +241,7 @@ RUN: Mapping[str, Callable[[Arguments, Path, Screen], int]] = {
     "doctor": run_doctor,
     "inspect": run_inspect,
     "validate": run_validate,
+    "convert": run_convert,
     "publish": run_publish,
     "test-distribution": run_test_distribution,
     "compare": run_compare,

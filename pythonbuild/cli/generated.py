@@ -8,6 +8,8 @@ from pathlib import Path
 from pythonbuild.cli.reference import render as render_flags
 from pythonbuild.config.project import Project
 from pythonbuild.distribution.licences import render_licences
+from pythonbuild.distribution.reference import render as render_python_json
+from pythonbuild.distribution.schemas import render_format_7
 from pythonbuild.errors import ConfigError
 from pythonbuild.validation.reference import render as render_checks
 
@@ -21,6 +23,8 @@ def _licences(repository: Path) -> str:
 DOCUMENTS: Mapping[str, Callable[[Path], str]] = {
     "docs/checks.rst": lambda _: render_checks(),
     "docs/flags.rst": lambda _: render_flags(),
+    "docs/python-json.rst": render_python_json,
+    "docs/schemas/python-json-7.json": render_format_7,
     "python-licenses.rst": _licences,
 }
 

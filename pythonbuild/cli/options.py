@@ -82,6 +82,8 @@ OPTIONS = (
            " with commas", "KINDS", "full"),
     Option("--tag", "text", OUTPUT, "stands in the names of archives that are not full, and tells builds of one version"
            " apart: the greatest is the newest", "TAG", default_text="the day of CPython's source, such as 20261007"),
+    Option("--python-json", "choice", OUTPUT, "the format of full archives' PYTHON.json: 0, this project's; 7 or 8, the"
+           " ecosystem's", "FORMAT", "0", choices=("0", "7", "8")),
     Option("--base-url", "urls", OUTPUT, "where DIR's files can be had, for those who install from it", "URL",
            default_text="as before, or the directory itself: file:///…"),
     Option("--log-format", "choice", OUTPUT, "auto, board, plain, json or github", "FORMAT", "auto",
@@ -120,7 +122,7 @@ COMMANDS = (
         "build a distribution",
         "Build a self-contained CPython distribution from pinned sources.",
         (*_WHAT, "--environment", "--jobs", "--steps-at-once", "--keep-going", "--debug-shell", "--dry-run",
-         "--cache-dir", *_SOURCES, "--output", "--archives", "--tag", "--log-format"),
+         "--cache-dir", *_SOURCES, "--output", "--archives", "--tag", "--python-json", "--log-format"),
     ),
     Command(
         "why",
@@ -157,6 +159,15 @@ COMMANDS = (
         " filesystems. Ends with status 1 when one fails. docs/checks.rst tells of every check.",
         ("--skip", "--environment", "--jobs", "--cache-dir", *_SOURCES, "--json", "--log-format"),
         "ARCHIVE…",
+    ),
+    Command(
+        "convert",
+        "write an archive's PYTHON.json in another format",
+        "Write ARCHIVE again, with the same content and PYTHON.json in the format that --python-json says, from nothing"
+        " but the archive; nothing of it is run. From format 0 to 7 and 8, and between these. The name is that which"
+        " a build in this format gives. docs/python-json.rst",
+        ("--python-json", "--output", "--jobs", "--cache-dir", "--json"),
+        "ARCHIVE",
     ),
     Command(
         "publish",
@@ -212,7 +223,8 @@ COMMANDS = (
     Command(
         "generate",
         "write the generated documents",
-        "Write docs/flags.rst and python-licenses.rst from what they are generated from.",
+        "Write docs/checks.rst, docs/flags.rst, docs/python-json.rst, the schema of its format 7 and"
+        " python-licenses.rst from what they are generated from.",
         ("--check", "--cache-dir"),
     ),
 )  # fmt: skip

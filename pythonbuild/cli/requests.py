@@ -40,6 +40,7 @@ def make_request(arguments: Arguments, repository: Path) -> Request:
         keep_going=value("--keep-going"),
         debug_shell=value("--debug-shell") or "",
         archives=_archives(value("--archives"), arguments),
+        python_json=value("--python-json"),
         tag=_tag(value("--tag") or "", arguments),
     )
 

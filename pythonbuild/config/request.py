@@ -17,7 +17,8 @@ class Request:
 
     ``optimized`` asks for the best options that the target has, whatever ``options`` says.
     ``steps_at_once`` 0 means no other limit than ``jobs``. ``archives`` are some of ``ARCHIVE_KINDS``; ``tag`` stands
-    in the names of those that are not full, "" for the day of the source.
+    in the names of those that are not full, "" for the day of the source. ``python_json`` is the format of
+    PYTHON.json.
     """
 
     repository: Path
@@ -39,3 +40,4 @@ class Request:
     steps_at_once: int = 0
     archives: tuple[str, ...] = ("full",)
     tag: str = ""
+    python_json: str = "0"

@@ -20,7 +20,7 @@ import hashlib
 import os
 import tarfile
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -87,13 +87,19 @@ def pack(tree: Path, out: Path, mtime: int, *, threads: int = 0, described: bool
     same whatever it is. ``described`` archives begin with PYTHON.json. Raises ArchiveError for what an archive cannot
     hold, NoSpaceError and OutputError when ``out`` cannot be written.
     """
-    names = _member_names(tree, described=described)
+    return write_archive(out, _tree_members(tree, _member_names(tree, described=described), mtime), threads=threads)
+
+
+def write_archive(
+    out: Path, members: Iterable[tuple[tarfile.TarInfo, IO[bytes] | None]], *, threads: int = 0
+) -> Packed:  # fmt: skip
+    """Write members to the archive ``out`` as :func:`pack` does; with each its content, None unless it is a file."""
     partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     try:
         with partial.open("wb") as file:
             sink = _HashingSink(file)
             with _compressed(out, cast(IO[bytes], sink), threads) as stream:
-                _write_members(tree, names, stream, mtime)
+                count = _write_members(members, stream)
         partial.replace(out)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -101,7 +107,7 @@ def pack(tree: Path, out: Path, mtime: int, *, threads: int = 0, described: bool
         raise OutputError(f"{out}: cannot be written", found=error.strerror or error, advice="use --output") from error
     finally:
         partial.unlink(missing_ok=True)
-    return Packed(out, sink.size, sink.sha256.hexdigest(), len(names))
+    return Packed(out, sink.size, sink.sha256.hexdigest(), count)
 
 
 def _compressed(out: Path, sink: IO[bytes], threads: int) -> AbstractContextManager[IO[bytes]]:
@@ -153,18 +159,29 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _write_members(tree: Path, names: list[str], stream: IO[bytes], mtime: int) -> None:
+def _tree_members(
+    tree: Path, names: list[str], mtime: int
+) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:  # fmt: skip
+    for name in names:
+        info = _member(tree, name, mtime)
+        if info.isreg():
+            with (tree / name).open("rb") as content:
+                yield info, content
+        else:
+            yield info, None
+
+
+def _write_members(members: Iterable[tuple[tarfile.TarInfo, IO[bytes] | None]], stream: IO[bytes]) -> int:
+    count = 0
     # The GNU dialect stores long names in one plain way; nothing of a PAX header's many choices can creep in.
     with tarfile.open(
         fileobj=stream, mode="w|", format=tarfile.GNU_FORMAT, bufsize=_CHUNK, encoding="utf-8", errors="surrogateescape"
     ) as tar:
-        for name in names:
-            info = _member(tree, name, mtime)
-            if info.isreg():
-                with (tree / name).open("rb") as content:
-                    tar.addfile(info, content)
-            else:
-                tar.addfile(info)
+        for info, content in members:
+            tar.addfile(info, content)
+            tar.members = []  # type: ignore[attr-defined] # as in read_members: nobody asks for them again
+            count += 1
+    return count
 
 
 def _member(tree: Path, name: str, mtime: int) -> tarfile.TarInfo:

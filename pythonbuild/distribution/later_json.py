@@ -235,10 +235,12 @@ def _later_links(links: tuple[LinkEntry, ...]) -> tuple[LaterLink, ...]:
 
 def between_later(plain: Mapping[str, Any], version: str) -> dict[str, Any]:
     """Return a description of format 7 in format 8, or the other way; every other key stays as it is."""
-    changed = {**plain, "version": version}
-    changed.pop("build_options", None)
-    if version == "8":
-        changed["build_options"] = plain["optimizations"]
+    changed = dict[str, Any]()
+    for key, value in plain.items():
+        if key != "build_options":
+            changed[key] = version if key == "version" else value
+        if key == "build_info" and version == "8":  # it stands where this project writes it
+            changed["build_options"] = plain["optimizations"]
     return changed
 
 

@@ -27,6 +27,11 @@ def load_schema(version: str) -> Mapping[str, Any]:
     return schema
 
 
+def schema_files() -> list[Path]:
+    """Return the files of all schemas."""
+    return [DIRECTORY / name for name in FILES.values()]
+
+
 def render_format_7(_repository: Path) -> str:
     """Return the text of format 7's schema: format 8's, less the key that came with it."""
     schema = json.loads((DIRECTORY / FILES["8"]).read_text(encoding="utf-8").replace("python-json-8", "python-json-7"))

@@ -97,6 +97,20 @@ def test_another_floor_changes_the_sysroot_s_key(inputs: PlanInputs) -> None:
     )
 
 
+def test_the_description_s_format_changes_the_last_steps_only(inputs: PlanInputs) -> None:
+    plans = make_plan(inputs), make_plan(replace(inputs, python_json="8"))
+    digests = {step.name: "00" * 32 for step in plans[0].steps}
+    keys = [{step.name: action_key(step, digests) for step in plan.steps} for plan in plans]
+    assert {name for name in keys[0] if keys[0][name] != keys[1][name]} == {"assemble-3.13.5-noopt"}
+
+
+def test_the_interpreter_is_asked_before_the_distribution_is_assembled(inputs: PlanInputs) -> None:
+    plan = make_plan(inputs)
+    assert plan.step("interpreter-3.13.5-noopt").needs == ("cpython-3.13.5-noopt", "root-bullseye")
+    assert "interpreter-3.13.5-noopt" in plan.step("assemble-3.13.5-noopt").needs
+    assert "docs/schemas/python-json-8.json" in {file.name for file in plan.step("validate-3.13.5-noopt").files}
+
+
 def test_needs_of_needs_are_seen(inputs: PlanInputs) -> None:
     plan, recipes = make_plan(inputs), inputs.project.recipes
     for recipe in with_needs(recipes, ["tk"]):
