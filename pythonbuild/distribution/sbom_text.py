@@ -40,7 +40,7 @@ def finished(text: str) -> str:
 
 
 def _in_order(value: Any, key: str = "") -> Any:
-    """Return plain data with every list in one order: they are sets, but for patches, whose order is by folder."""
+    """Return plain data with every list in one order: they are sets, but for patches, which go folder by folder."""
     if isinstance(value, dict):
         return {name: _in_order(item, name) for name, item in value.items()}
     if not isinstance(value, list):
@@ -50,6 +50,8 @@ def _in_order(value: Any, key: str = "") -> Any:
         return sorted(items, key=lambda patch: str(patch.get("diff", {}).get("url", "")).split("/"))
     if key == "components":
         return sorted(items, key=reference)
+    if key == "properties":
+        return sorted(items, key=lambda item: (item["name"], str(item.get("value", "")).split("/")))
     return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
 
 

@@ -19,6 +19,7 @@ from tests.integration.validation.damage import Original
 def original(first: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Original]:
     project = Project(REPOSITORY)
     document = inspect_archive(first.archive).document
+    assert document is not None
     target = project.targets[document.target_triple]
     tree = tmp_path_factory.mktemp("original")
     unpack(first.archive, tree)

@@ -5,6 +5,7 @@ The table names the check, and those others that cannot help seeing the same dam
 
 from __future__ import annotations
 
+import json
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
@@ -50,6 +51,19 @@ def extension(name: str, change: Callable[[dict[str, Any]], object]) -> TreeDama
     return edit_json(lambda plain: change(plain["build_info"]["extensions"][name]))
 
 
+def edit_sbom(change: Callable[[dict[str, Any]], object]) -> TreeDamage:
+    def alter(data: bytearray) -> None:
+        plain = json.loads(data)
+        change(plain)
+        data[:] = json.dumps(plain).encode()
+
+    return edit_bytes("SBOM.cdx.json", alter)
+
+
+def part(plain: dict[str, Any], reference: str) -> dict[str, Any]:
+    return next(component for component in plain["components"] if component["bom-ref"] == reference)
+
+
 def strip_checked(data: bytearray) -> None:
     """Rename every checked function that is imported, like a build without FORTIFY."""
     for name in (b"memcpy", b"memmove", b"memset", b"sprintf", b"snprintf", b"strcpy", b"strcat", b"strncpy",
@@ -66,9 +80,9 @@ TREE: dict[str, tuple[TreeDamage, str, tuple[str, ...]]] = {
     "a key that nobody knows": (edit_json(lambda plain: plain.update(python_exec="x")), "metadata-schema", ()),
     "an object is gone": (remove("build/Modules/mathmodule.o"), "metadata-paths",
                           ("metadata-objects", "metadata-extensions", "metadata-init-functions", "metadata-symbols",
-                           "elf-exports", "elf-libpython")),
+                           "elf-exports", "elf-libpython", "provenance-complete")),
     "a licence text is gone": (lambda top: next(top.glob("licenses/*openssl*")).unlink(), "metadata-paths",
-                               ("metadata-licences",)),
+                               ("metadata-licences", "provenance-complete")),
     "another target": (edit_json(lambda plain: plain.update(target_triple="x86_64-unknown-linux-musl")),
                        "metadata-target", ()),
     "an object is not listed": (extension("math", lambda entry: entry["objs"].pop()), "metadata-objects",
@@ -82,8 +96,9 @@ TREE: dict[str, tuple[TreeDamage, str, tuple[str, ...]]] = {
                          ("metadata-objects", "metadata-symbols", "elf-libpython")),
     "a shared module nobody knows": (
         lambda top: shutil.copyfile(next(top.glob(TEST_MODULE)), next(top.glob(TEST_MODULE)).with_name("other.so")),
-        "metadata-extensions", ()),
-    "a shared module is gone": (lambda top: next(top.glob(TEST_MODULE)).unlink(), "metadata-paths", ()),
+        "metadata-extensions", ("provenance-complete",)),
+    "a shared module is gone": (lambda top: next(top.glob(TEST_MODULE)).unlink(), "metadata-paths",
+                                ("provenance-complete",)),
     "builtin, said to be in the core": (extension("math", lambda entry: entry.update(in_core=True)),
                                         "metadata-ownership", ("metadata-init-functions",)),
     "another init function": (extension("math", lambda entry: entry.update(init_fn="PyInit_maths")),
@@ -93,6 +108,13 @@ TREE: dict[str, tuple[TreeDamage, str, tuple[str, ...]]] = {
         "metadata-links", ()),
     "a link is left out": (extension("zlib", lambda entry: entry.update(links=[], licenses=[], license_paths=[])),
                            "metadata-symbols", ()),
+    "an SBOM with a key of its own": (edit_sbom(lambda plain: plain.update(x=1)), "provenance-schema", ()),
+    "an SBOM that knows less": (edit_sbom(lambda plain: part(plain, "ncurses").pop("evidence")), "provenance-complete",
+                                ("provenance-sources",)),
+    "an SBOM of another OpenSSL": (edit_sbom(lambda plain: part(plain, "openssl").update(version="3.0")),
+                                   "provenance-sources", ()),
+    "an SBOM of another compiler": (edit_sbom(lambda plain: part(plain, "tool:clang").update(version="19")),
+                                    "provenance-tools", ()),
     "a licence is left out": (extension("zlib", lambda entry: entry.update(licenses=[])), "metadata-licences", ()),
     "the interpreter for another processor": (edit_bytes(PROGRAM, lambda data: data.__setitem__(18, 183)),
                                               "elf-machine", ()),
@@ -107,7 +129,7 @@ TREE: dict[str, tuple[TreeDamage, str, tuple[str, ...]]] = {
                                "elf-exports", ("elf-libpython",)),
     "a function that libpython has not got": (edit_bytes(LIBRARY, swap(b"\0PyList_New\0", b"\0PyList_Old\0")),
                                               "elf-libpython", ()),
-    "no stable ABI": (remove("install/lib/libpython3.so"), "elf-stable-abi", ()),
+    "no stable ABI": (remove("install/lib/libpython3.so"), "elf-stable-abi", ("provenance-complete",)),
     "an executable stack": (edit_bytes(TEST_MODULE, segment(PT_GNU_STACK, flags=7)), "hardening-stack", ()),
     "no word on the stack": (edit_bytes(LIBRARY, without_segment(PT_GNU_STACK)), "hardening-stack", ()),
     "no RELRO": (edit_bytes(PROGRAM, without_segment(PT_GNU_RELRO)), "hardening-relro", ()),
@@ -123,7 +145,8 @@ TREE: dict[str, tuple[TreeDamage, str, tuple[str, ...]]] = {
     "no FORTIFY": (edit_bytes(PROGRAM, strip_checked), "hardening-fortify", ()),
     "a path of the build in the interpreter": (edit_bytes(PROGRAM, lambda data: data.extend(b"\0/tools/deps/lib\0")),
                                                "leaks-binaries", ()),
-    "a shebang of the build": (add("install/bin/mypip", b"#!/install/bin/python3\n"), "leaks-text", ()),
+    "a shebang of the build": (add("install/bin/mypip", b"#!/install/bin/python3\n"), "leaks-text",
+                               ("provenance-complete",)),
     "our compiler in the settings": (
         edit_bytes("install/lib/python3.*/_sysconfigdata_*.py",
                    lambda data: data.extend(b"CC = 'x86_64-unknown-linux-gnu-clang'\n")), "leaks-text", ()),
@@ -142,11 +165,13 @@ STREAM: dict[str, tuple[StreamDamage, str, tuple[str, ...]]] = {
     "a way out": (insert(new_member("python/install/../../evil")), "structure-names", ()),
     "another directory": (insert(new_member("python/share/x")), "structure-prefixes", ()),
     "a file twice": (insert(new_member(OS)), "structure-duplicates", ()),
-    "a hard link": (insert(new_member("python/install/zz", tarfile.LNKTYPE, OS)), "structure-kinds", ()),
+    "a hard link": (insert(new_member("python/install/zz", tarfile.LNKTYPE, OS)), "structure-kinds",
+                    ("provenance-complete",)),
     "a device": (insert(new_member("python/install/zz", tarfile.CHRTYPE)), "structure-kinds", ()),
     "an absolute link": (insert(new_member("python/install/zz", SYMLINK, "/usr/bin/python3")), "structure-links", ()),
     "a link out": (insert(new_member("python/install/zz", SYMLINK, "../../zz")), "structure-links", ()),
-    "a link to nothing": (insert(new_member("python/install/zz", SYMLINK, "bin/python9")), "structure-links", ()),
+    "a link to nothing": (insert(new_member("python/install/zz", SYMLINK, "bin/python9")), "structure-links",
+                          ("provenance-complete",)),
     "everybody may write": (alter(OS, mode=0o666), "structure-modes", ()),
     "set-user-id": (alter("python/install/bin/python3.13", mode=0o4755), "structure-modes", ()),
     "another owner": (alter(OS, uid=1000, uname="me"), "structure-owners", ()),
