@@ -19,9 +19,11 @@ from pathlib import Path
 from pythonbuild.config.model import Target
 from pythonbuild.config.request import Request
 from pythonbuild.config.targets import find_target
+from pythonbuild.distribution import sbom_text
 from pythonbuild.distribution.archive import METADATA, TOP, Packed, pack, read_members, read_metadata, unpack
 from pythonbuild.distribution.assemble import place_tree
 from pythonbuild.distribution.binaries import crt_features
+from pythonbuild.distribution.origins import files
 from pythonbuild.distribution.relink_choice import Choice, Wishes, choose
 from pythonbuild.distribution.relink_files import installed_tables, named_files, place_additions, remove_unused
 from pythonbuild.distribution.relink_forms import Made, read_relinkable, rewrite
@@ -120,12 +122,21 @@ def _relink(
     new = rewrite(archive.text, made)
     (top / "PYTHON.json").write_text(new, encoding="utf-8")
     removed = remove_unused(top, old, choice, named_files(archive.text), named_files(new))
+    _tell_sbom(top, old, compiler.version)
     _check(directory, target, archive.path)
     out = _output(provided.request.output, choice.wanted, top)
     packed = pack(directory, out, _time(archive.path), threads=provided.request.jobs)
     sink(Published(packed.path, packed.size, packed.sha256))
     floor = read_relinkable(new, METADATA).libc_floor or linked.glibc
     return Relinked(packed, choice, tuple(removed), (before, _size(top, old)), compiler.version, floor)
+
+
+def _tell_sbom(top: Path, old: Relinkable, compiler: str) -> None:
+    """Bring the SBOM, if there is one, up to date with the files."""
+    path = top / sbom_text.NAME
+    if path.is_file():
+        there, programs = set(files(top)), {old.interpreter, old.shared_library}
+        path.write_text(sbom_text.relinked(path.read_text("utf-8"), there, programs, compiler), encoding="utf-8")
 
 
 def _compiler(provided: Provisions, command: str, directory: Path, triple: str, sink: EventSink) -> Compiler:

@@ -20,6 +20,8 @@ SUFFIX = ".cdx.json"
 #: The names of our own properties begin with this.
 PREFIX = "python-build:"
 LINKED_INTO = "linked-into"
+#: A property of a distribution that was linked again, and the component of what was added then.
+RELINKED = "relinked"
 PATCH = "patch"
 
 
@@ -170,10 +172,9 @@ def restricted(text: str, place: Callable[[str], str | None], without: Collectio
     plain = read_sbom(text, NAME)
     kept: list[dict[str, Any]] = []
     for component in components(plain):
-        had = bool(occurrences(component) or properties(component, LINKED_INTO))
         component = _placed(component, place)
         has = bool(occurrences(component) or properties(component, LINKED_INTO))
-        if reference(component) not in without and (has or not had):
+        if reference(component) not in without and (has or not is_inside(component)):
             kept.append(component)
     plain["components"] = kept
     references = {reference(part) for component in kept for part in (component, *components(component))}
@@ -184,6 +185,35 @@ def restricted(text: str, place: Callable[[str], str | None], without: Collectio
         if entry.get("ref") in references
     ]
     return finished(json.dumps(plain))
+
+
+def relinked(text: str, there: Collection[str], programs: Collection[str], compiler: str) -> str:
+    """Return the SBOM of a distribution that was linked again and now has the files ``there``.
+
+    What is gone is not told of any more; a source all of whose static libraries are gone is linked into nothing; new
+    files are those of a component of their own. ``programs`` were linked by ``compiler``: the start files in them are
+    not those that the build had.
+    """
+    plain = read_sbom(text, NAME)
+    known: set[str] = set()
+    for component in components(plain):
+        libraries = [path for path in occurrences(component) if path.startswith("build/lib/")]
+        gone = bool(libraries) and not any(path in there for path in libraries)
+        if gone or reference(component).startswith("deb:"):
+            component["properties"] = [
+                item for item in component.get("properties", ())
+                if item.get("name") != PREFIX + LINKED_INTO or not (gone or item.get("value") in programs)
+            ]  # fmt: skip
+        known |= {*occurrences(component)}
+    if added := sorted(set(there) - known):
+        plain["components"].append({
+            "type": "file", "name": RELINKED, "bom-ref": RELINKED, "scope": "required",
+            "description": "what was added when the distribution was linked again",
+            "evidence": {"occurrences": [{"location": path} for path in added]},
+        })  # fmt: skip
+    whole = plain.setdefault("metadata", {}).setdefault("component", {"type": "platform", "name": "cpython"})
+    whole["properties"] = [*whole.get("properties", ()), {"name": PREFIX + RELINKED, "value": compiler}]
+    return restricted(json.dumps(plain), lambda path: path if path in there else None)
 
 
 def _placed(component: Mapping[str, Any], place: Callable[[str], str | None]) -> dict[str, Any]:

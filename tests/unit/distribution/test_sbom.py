@@ -231,3 +231,23 @@ def test_a_file_of_a_source(tmp_path: Path) -> None:
     for place in (tmp_path / "x.tar.gz", tmp_path / "Python-3"):
         assert read_from(place)("Modules/_ssl.c") == "text"
         assert read_from(place)("Modules/none.c") == ""
+
+
+def test_linked_again(tmp_path: Path) -> None:
+    make_distribution(tmp_path)
+    whole, top = add_sbom(tmp_path), tmp_path / "out/python"
+    gone = {"build/lib/libssl.a", "build/lib/libcrypto.a", "build/Modules/_ssl.o", "licenses/LICENSE.openssl.txt"}
+    there = {*files(top), "build/added/mine.o"} - gone
+    programs = {"install/bin/python3.13", "install/lib/libpython3.13.so.1.0"}
+    text = sbom_text.relinked(whole, there, programs, "gcc 12.2.0")
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    plain = json.loads(text)
+    parts = named(plain)
+    assert "openssl" not in parts
+    assert occurrences(parts["relinked"]) == ["build/added/mine.o"]
+    assert sorted(path for part in parts.values() for path in occurrences(part)) == sorted(there)
+    assert properties(plain["metadata"]["component"], "relinked") == ["gcc 12.2.0"]
+    assert not programs & {*properties(parts["deb:sysroot/libc6-dev"], "linked-into")}
+    with_licence = sbom_text.relinked(whole, {*there, "licenses/LICENSE.openssl.txt"}, programs, "gcc 12.2.0")
+    openssl = named(json.loads(with_licence))["openssl"]
+    assert (occurrences(openssl), properties(openssl, "linked-into")) == (["licenses/LICENSE.openssl.txt"], [])
