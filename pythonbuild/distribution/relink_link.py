@@ -64,8 +64,8 @@ def link(wanted: Relinkable, compiler: Compiler) -> Linked:
         # Static libraries may need each other, whatever their order; the stubs come before what the compiler adds.
         static = ["-Wl,--start-group", *libraries.static, "-Wl,--end-group"]
         system = ["-Wl,--as-needed", *stubs, *libraries.system, "-Wl,--no-as-needed"]
-        compiler.check(goal, [*flags, *search, *parts, *static, *libraries.dynamic, *system, "-o", new])
-        (compiler.directory / new).replace(top / path)
+        words = [*flags, *search, *parts, *static, *libraries.dynamic, *system]
+        compiler.produce(goal, words, new).replace(top / path)
 
     if wanted.shared_library:
         soname = PurePosixPath(wanted.shared_library).name
@@ -82,15 +82,13 @@ def _compile_inittab(wanted: Relinkable, compiler: Compiler, machine: int) -> No
     (top / wanted.inittab_source).unlink()
     (top / wanted.inittab_source).write_text(inittab_text(wanted), encoding="utf-8")
     flags = [flag for flag in wanted.inittab_flags if _INITTAB_FLAG.fullmatch(flag)]
-    new = f"{LINK}/inittab.o"
-    words = [*flags, f"-I{TOP}/{wanted.include}", "-c", f"{TOP}/{wanted.inittab_source}", "-o", new]
-    compiler.check("compile the table of builtin modules", words)
-    content = (compiler.directory / new).read_bytes()
-    found = Elf(content, wanted.inittab_object).machine
+    words = [*flags, f"-I{TOP}/{wanted.include}", "-c", f"{TOP}/{wanted.inittab_source}"]
+    made = compiler.produce("compile the table of builtin modules", words, f"{LINK}/inittab.o")
+    found = Elf(made.read_bytes(), wanted.inittab_object).machine
     if found != machine:
         raise RelinkError(f"{compiler.name} cannot link these objects", found=f"a compiler for ELF machine {found}",
                           expected=f"one for {machine} ({wanted.triple})", advice="give one with --cc")  # fmt: skip
-    (compiler.directory / new).replace(top / wanted.inittab_object)
+    made.replace(top / wanted.inittab_object)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def make_stubs(compiler: Compiler, imports: Imports, directory: str) -> list[str
         (compiler.directory / source).write_text(assembly(symbols), encoding="utf-8")
         (compiler.directory / script).write_text(version_script(symbols), encoding="utf-8")
         flags = ["-shared", "-nostdlib", f"-Wl,-soname,{soname}", f"-Wl,--version-script={script}"]
-        compiler.check("make a stub of the C library", [*flags, source, "-o", stub])
+        compiler.produce("make a stub of the C library", [*flags, source], stub)
         paths.append(stub)
     return paths
 

@@ -45,6 +45,9 @@ class Compiler(Protocol):
     def check(self, goal: str, arguments: Sequence[str]) -> list[str]:
         """Run the compiler. Raises CompilerError with its last lines; ``goal`` says what it was to do."""
 
+    def produce(self, goal: str, arguments: Sequence[str], output: str) -> Path:
+        """Run the compiler, which is to write ``output``; return the file's path. Raises CompilerError."""
+
     def find(self, name: str) -> Path | None:
         """Return the library of that file name that the compiler links with."""
 
@@ -72,6 +75,13 @@ class ProcessCompiler:
             raise CompilerError(f"{self.name} cannot {goal}", found=last_lines(lines) or f"exit status {status}",
                                 advice="give another compiler with --cc, or --cc pinned")  # fmt: skip
         return lines
+
+    def produce(self, goal: str, arguments: Sequence[str], output: str) -> Path:
+        self.check(goal, [*arguments, "-o", output])
+        if not (self.directory / output).is_file():
+            raise CompilerError(f"{self.name} cannot {goal}", found="no output, and no complaint",
+                                expected="a C compiler")  # fmt: skip
+        return self.directory / output
 
     def find(self, name: str) -> Path | None:
         status, lines = self._start([*self._command, f"-print-file-name={name}"])

@@ -39,8 +39,9 @@ def try_out(choice: Choice, compiler: Compiler) -> None:
         difference = ", ".join(sorted(set(builtin) ^ wanted.builtin.keys()))
         raise RelinkError("the interpreter that was linked has other builtin modules than it should", found=difference)
     for name, error in failed.items():
+        advice = f"leave {', '.join(failed)} out, too" if choice.removed else ""
         missing = next((other for other in choice.removed if f"'{other}'" in error), "")
         if missing:
             raise RelinkError(f"{missing} cannot be left out", found=f"{name}, which imports it ({error})",
-                              advice=f"leave {name} out, too")  # fmt: skip
-        raise RelinkError(f"{name} cannot be imported by the interpreter that was linked", found=error)
+                              advice=advice)  # fmt: skip
+        raise RelinkError(f"{name} cannot be imported by the interpreter that was linked", found=error, advice=advice)

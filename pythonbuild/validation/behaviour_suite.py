@@ -2,7 +2,8 @@
 
     python behaviour_suite.py suite.json
 
-The JSON object has ``modules`` (name → linkage) and ``place``, what the tests are to know of the room they run in.
+The JSON object has ``modules`` (name → linkage), ``omitted``, the names of those that were left out, and ``place``,
+what the tests are to know of the room they run in. A test that fails for want of a module that was left out is skipped.
 The program needs CPython 3.11 or newer and a writable working directory, and prints what suite.py reads.
 """
 
@@ -12,6 +13,7 @@ import faulthandler
 import importlib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -23,6 +25,9 @@ tests = importlib.import_module("behaviour_tests")
 
 #: Modules that some CPython breaks when they are imported before the package they are part of, as nobody does.
 PARTS = {"_asyncio": "asyncio"}
+#: How an import says what is missing; whoever leaves a module out cannot have what needs it.
+MISSING = re.compile(r"No module named '([\w.]+)'")
+OMITTED: set[str] = set()
 #: Seconds after which the whole suite has hung, on an ordinary processor.
 TIMEOUT = 120
 
@@ -42,7 +47,11 @@ def run_test(name: str, function: Callable[[], None]) -> None:
         return
     except BaseException as error:  # noqa: BLE001 - whatever it is, the next test is to be run
         detail = f"{type(error).__name__}: {error}".replace("\n", " ")[:500]
-    say(end=name, ok=not detail, detail=detail)
+    missing = MISSING.search(detail)
+    if missing and missing[1] in OMITTED:
+        say(end=name, ok=True, skipped=f"needs {missing[1]}, which was left out")
+    else:
+        say(end=name, ok=not detail, detail=detail)
 
 
 def import_module(name: str, linkage: str) -> None:
@@ -63,15 +72,22 @@ def builtin_names_are_exact(modules: dict[str, str]) -> None:
         raise AssertionError(f"sys.builtin_module_names and PYTHON.json differ: {', '.join(difference)}")
 
 
+def fail(error: Exception) -> None:
+    raise error
+
+
 def main() -> None:
     given = json.loads(Path(sys.argv[1]).read_text())
     modules = given["modules"]
+    OMITTED.update(given["omitted"])
     tests.PLACE.emulator = tuple(given["place"]["emulator"])
     tests.PLACE.patience = given["place"]["patience"]
     faulthandler.dump_traceback_later(TIMEOUT * tests.PLACE.patience, exit=True)
     run_test("import nothing more than is listed", partial(builtin_names_are_exact, modules))
     for name, linkage in sorted(modules.items()):
         run_test(f"import {name}", partial(import_module, name, linkage))
+    for name, error in tests.UNUSABLE.items():
+        run_test(f"work {name}", partial(fail, error))
     for test in tests.TESTS:
         if all(name in modules for name in test.modules):
             run_test(f"work {test.title}", test.run)

@@ -68,6 +68,7 @@ def run_suite(room: Room, top: Path, document: PythonJson) -> SuiteRun:
     lines: list[str] = []
     modules = {name: entry.linkage for name, entry in document.build_info.extensions.items()}
     place = {"emulator": room.emulator, "patience": room.patience}
+    given = {"modules": modules, "omitted": sorted(document.omitted_extensions), "place": place}
     with tempfile.TemporaryDirectory(prefix="suite-") as directory:
         scripts = Path(directory)
         scripts.chmod(0o755)
@@ -75,7 +76,7 @@ def run_suite(room: Room, top: Path, document: PythonJson) -> SuiteRun:
         shutil.copytree(
             Path(__file__).with_name(_TESTS), scripts / _TESTS, ignore=shutil.ignore_patterns("__pycache__")
         )
-        (scripts / "suite.json").write_text(json.dumps({"modules": modules, "place": place}), encoding="utf-8")
+        (scripts / "suite.json").write_text(json.dumps(given), encoding="utf-8")
         arguments = (document.python_exe, "-I", "-X", "faulthandler", f"{SCRIPTS}/{_PROGRAM}", f"{SCRIPTS}/suite.json")
         status = room.run(top, arguments, scripts, lines.append)
     return parse_output(lines, status)

@@ -2,11 +2,19 @@
 
 Each test is a function decorated with the modules it needs; it is left out where the build has not got them, and fails
 by any exception. A test stands alone: what it needs besides the standard library it makes itself. ``table`` has what
-they share; a module of tests is added to the list below.
+they share; a module of tests is added to the list below. ``UNUSABLE`` has those that cannot be imported, which happens
+where extension modules were left out that the standard library's own modules want.
 """
 
-from . import interpreter, libraries, processes, standard_library, system, terminal
+import importlib
+
 from .table import PLACE, TESTS, Skip, Test
 
-__all__ = ["PLACE", "TESTS", "Skip", "Test", "interpreter", "libraries", "processes", "standard_library", "system",
-           "terminal"]  # fmt: skip
+__all__ = ["PLACE", "TESTS", "UNUSABLE", "Skip", "Test"]
+
+UNUSABLE: dict[str, ImportError] = {}
+for _name in ("interpreter", "libraries", "processes", "standard_library", "system", "terminal"):
+    try:
+        importlib.import_module(f".{_name}", __name__)
+    except ImportError as _error:
+        UNUSABLE[_name] = _error

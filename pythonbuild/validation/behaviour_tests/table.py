@@ -1,12 +1,13 @@
-"""The table of tests, and what they share. In the room this package is alone with the standard library."""
+"""The table of tests, and what they share. In the room this package is alone with the standard library, and maybe with
+little of that: an interpreter may have been linked with next to no extension modules, without those of dataclasses.
+"""
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 TESTS: list[Test] = []
 #: Seconds that a program which a test starts may take, on an ordinary processor.
@@ -17,8 +18,7 @@ class Skip(Exception):  # noqa: N818
     """The machine or the room lacks what the test needs; no failure of the build, and shown in the report."""
 
 
-@dataclass(frozen=True)
-class Test:
+class Test(NamedTuple):
     """One row: ``modules`` are the extension modules without which there is nothing to test."""
 
     title: str
@@ -26,7 +26,6 @@ class Test:
     run: Callable[[], None]
 
 
-@dataclass
 class Place:
     """What the suite was told of the room that it runs in.
 
@@ -64,6 +63,8 @@ def argv(*arguments: str | os.PathLike[str], program: str | os.PathLike[str] = s
 
 def run(command: Sequence[str], **options: object) -> str:
     """Run a command line; returns what it printed, fails with the end of it."""
+    import subprocess  # not every interpreter has the modules that it takes: some were left out
+
     settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **options}
     ended = subprocess.run(command, text=True, check=False, timeout=timeout(), **settings)  # type: ignore[call-overload]
     if ended.returncode:
