@@ -169,6 +169,25 @@ def run_test_distribution(arguments: Arguments, repository: Path, screen: Screen
     return 0 if outcome.verdict.ok(strict=strict) else 1
 
 
+def run_relink(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    import json
+
+    from pythonbuild.distribution.relink_choice import Wishes, parse_addition
+    from pythonbuild.relinking import relink
+
+    without, only = (_names(arguments[flag]) for flag in ("without", "only"))
+    wishes = Wishes(without, only if arguments["only"] else None, tuple(map(parse_addition, arguments["add"])))
+    done = relink(make_request(arguments, repository), Path(arguments.argument), wishes, arguments["cc"] or "", screen)
+    screen.answer([json.dumps(done.as_json(), indent=2)] if arguments["json"] else done.lines(),
+                  documents=[{"event": "Relinked", **done.as_json()}])  # fmt: skip
+    return 0
+
+
+def _names(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return the names in texts that hold several with commas."""
+    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
+
+
 def run_compare(arguments: Arguments, _repository: Path, screen: Screen) -> int:
     import json
     import tempfile
@@ -244,6 +263,7 @@ RUN: Mapping[str, Callable[[Arguments, Path, Screen], int]] = {
     "convert": run_convert,
     "publish": run_publish,
     "test-distribution": run_test_distribution,
+    "relink": run_relink,
     "compare": run_compare,
     "verify-reproducible": run_verify_reproducible,
     "relock": run_relock,

@@ -60,6 +60,14 @@ OPTIONS = (
            " interpreter, ROOT/usr/bin/python3.X, to run what failed (test-distribution)", "PATH"),
     Option("--tests", "text", WHAT, "only these files of CPython's suite, such as test_ssl,test_json", "NAMES",
            default_text="all"),
+    Option("--without", "text", WHAT, "leave these extension modules out, such as _ssl,_sqlite3,_tkinter", "MODULES",
+           repeatable=True),
+    Option("--only", "text", WHAT, "keep these extension modules only, and those that the interpreter cannot do"
+           " without", "MODULES", repeatable=True),
+    Option("--add", "text", WHAT, "link an extension module of your own: NAME=FILE.o or NAME:INIT_FUNCTION=FILE.o; more"
+           " files (.o, .a) and system libraries (-lm) with commas", "NAME=FILES", repeatable=True),
+    Option("--cc", "text", WHERE, "the C compiler that links: a command of this machine, or pinned for the one that"
+           " distributions are built with", "COMMAND", default_text="the first of cc, clang, gcc; else pinned"),
     Option("--environment", "choice", WHERE, "where steps run: auto, docker or sandbox", "NAME", "auto",
            choices=("auto", "docker", "sandbox")),
     Option("--jobs", "count", WHERE, "processes at once, over all steps", "N", default_text="the usable cores"),
@@ -187,6 +195,16 @@ COMMANDS = (
         " machine's. docs/test-suite.rst",
         ("--tests", "--strict", "--against", "--environment", "--jobs", "--target-triple", "--cache-dir", *_SOURCES,
          "--junit", "--json", "--log-format"),
+        "ARCHIVE",
+    ),
+    Command(
+        "relink",
+        "link an archive's Python again, without some extension modules or with others",
+        "Link the interpreter and libpython of ARCHIVE again with other extension modules, from nothing but the archive"
+        " and a C compiler, and write a new archive, without the libraries that nothing needs any more."
+        " docs/relinking.rst",
+        ("--without", "--only", "--add", "--cc", "--environment", "--jobs", "--cache-dir", *_SOURCES, "--output",
+         "--json", "--log-format"),
         "ARCHIVE",
     ),
     Command(
