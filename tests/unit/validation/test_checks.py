@@ -10,6 +10,7 @@ import pytest
 
 from pythonbuild.distribution.archive import pack
 from pythonbuild.errors import UsageError, ValidationError
+from pythonbuild.validation import provenance
 from pythonbuild.validation.validate import CHECKS, validate
 from tests.unit.distribution.elfmaker import make_library, make_object, make_shared
 from tests.unit.distribution.trees import API, CONFIG_C, TARGET, make_libpython, make_program
@@ -26,9 +27,10 @@ def test_right(bench: Bench) -> None:
     report = bench.run()
     assert [line for result in report.failed for line in result.lines()] == []
     assert [result.id for result in report.results] == [check.id for check in CHECKS]
-    # What packing settles is looked at in test_structure.py.
+    # What packing settles is looked at in test_structure.py, what an SBOM is needed for in test_provenance.py.
     assert {result.id for result in report.results if result.outcome != "passed"} == {
         "structure-first-member", "structure-modes", "structure-owners", "structure-order",
+        *(check.id for check in provenance.CHECKS),
     }  # fmt: skip
 
 

@@ -86,7 +86,7 @@ CASES: dict[str, tuple[Change, str, str]] = {
                       "structure-names", "python/install/there/x: lies inside a symbolic link"),
     "inside a file": (add(f"{OS}/x"), "structure-names", f"{OS}/x: cannot be unpacked: "),
     "a name that no file system takes": (add(f"python/install/{'x' * 300}"), "structure-names", "File name too long"),
-    "another directory": (add("python/lib/x"), "structure-prefixes", "python/lib/x: expected PYTHON.json, build"),
+    "another directory": (add("python/lib/x"), "structure-prefixes", "python/lib/x: expected PYTHON.json, SBOM.cdx.json"),
     "a file twice": (add(OS), "structure-duplicates", f"{OS}: occurs 2 times"),
     "a link where a file is": (add(OS, SYMBOLIC, "abc.py"), "structure-duplicates", f"{OS}: occurs 2 times"),
     "a hard link": (add("python/install/x", tarfile.LNKTYPE, OS), "structure-kinds", "python/install/x: a hard link"),
@@ -125,7 +125,8 @@ def test_wrong(bench: Bench, tmp_path: Path, name: str) -> None:
 
 def test_right(bench: Bench, tmp_path: Path) -> None:
     report = bench.run(pack(bench.out, tmp_path / "x.tar.zst", 1700000000).path)
-    assert {result.outcome for result in report.results} == {"passed"}, report.lines()
+    others = {result.outcome for result in report.results if not result.id.startswith("provenance-")}
+    assert others == {"passed"}, report.lines()
 
 
 def test_a_repacked_archive_is_as_right(bench: Bench, tmp_path: Path) -> None:
