@@ -31,6 +31,7 @@ The archive
 ::
 
     python/PYTHON.json          the first member, so that it is read without unpacking the rest
+    python/SBOM.cdx.json        every component and where it went, in CycloneDX
     python/install/             the installation: run install/bin/python3 from wherever it stands
     python/build/               CPython's objects, at the places they had in CPython's own build
     python/build/lib/           the static libpython, and the static libraries of the dependencies
