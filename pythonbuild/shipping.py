@@ -111,12 +111,14 @@ def assemble_step(shipment: Shipment, interpreter: Step) -> Step:
 
         tree = context.tree(shipment.cpython)
         toolchain = context.tree("toolchain") / "tools" / "toolchain.json"
+        compiler = context.tree("toolchain") / "tools/bin" / f"{shipment.target.triple}.cfg"
         facts = DistributionFacts(
             target=shipment.target,
             options=shipment.options,
             components=_components(shipment),
             epoch=source_epoch(tree),
             toolchain=json.loads(toolchain.read_text(encoding="utf-8")),
+            ldflags=tuple(word for word in compiler.read_text("utf-8").split() if word.startswith("-Wl,")),
             omitted=_omitted(modules, shipment),
             interpreter=json.loads((context.tree(interpreter.name) / _FACTS).read_text(encoding="utf-8")),
             python_json=shipment.python_json,

@@ -67,8 +67,9 @@ Linking again
 Take ``core.objs`` less ``inittab_object``, a new inittab that names the init functions of the modules wanted (all that
 are ``in_core`` or ``required``, and any others), the ``objs`` of these modules, and the ``links`` of the core and of
 the modules. Put static libraries after the objects, and hide their symbols (``-Wl,--exclude-libs,ALL``) where the
-result is loaded beside other software. For libpython leave out the object of ``main``, ``build/Programs/python.o``.
-``./build-linux.py relink`` does it.
+result is loaded beside other software. For libpython leave out the object of ``main``, ``main_object``.
+``program_ldflags`` and ``library_ldflags`` are what CPython's build told its compiler for the two. ``./build-linux.py
+relink`` does it; ``docs/relinking.rst`` tells of it, and of a program with Python inside.
 
 Checks
 ======
