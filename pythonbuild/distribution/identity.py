@@ -19,7 +19,7 @@ from pythonbuild.distribution.names import ArchiveName, ArchiveNameError, read_n
 from pythonbuild.distribution.objectfile import ELF_MAGIC, MACHINES, Elf
 
 _HEADER = re.compile(rf"{TOP}/include/python3\.\d+(?P<flags>[a-z]*)/patchlevel\.h")
-_PROGRAM = re.compile(rf"{TOP}/(bin/python3\.\d+|lib/libpython3\.\d+\w*\.so[.\d]*)")
+_PROGRAM = re.compile(rf"{TOP}/(bin/python3\.\d+[a-z]*|lib/libpython3\.\d+\w*\.so[.\d]*)")
 _VERSION = re.compile(r'^#define\s+PY_VERSION\s+"([^"+]+)', re.MULTILINE)
 _CHUNK = 1 << 20
 

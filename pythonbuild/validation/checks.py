@@ -165,7 +165,7 @@ class Subject:
 
     def require_ours(self, rule: str) -> None:
         """Raise NotApplicable for archives of other builders; ``rule`` says what is this project's own."""
-        if not self.description.is_ours:
+        if not self.description.is_packed_by_us:
             raise NotApplicable(f"{rule}; {self.description.absent}")
 
     def require_target(self) -> None:

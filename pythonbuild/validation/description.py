@@ -25,6 +25,8 @@ OTHER_FORMATS = tuple(str(number) for number in range(1, 9))
 _INSTALLATION = ("bin", "lib", "python.exe")
 #: What only this project's archives hold, below ``python/``.
 OWN_FILE = "build/cpython-build.json"
+#: And what only its archives of the installation alone do.
+_OWN_LICENCE = "share/licenses/python3.*/LICENSE.cpython.txt"
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Description:
 
     ``format`` is "" where there is none. ``document`` is there for this project's archives, in the words of format 0;
     for others it is None, and ``absent`` says why. ``problem`` is what is wrong with the description itself, if
-    anything.
+    anything. ``installation`` tells an archive of the installation alone that this project made.
     """
 
     format: str = ""
@@ -41,6 +43,7 @@ class Description:
     document: PythonJson | None = None
     absent: str = ""
     problem: str = ""
+    installation: bool = False
 
     @property
     def is_ours(self) -> bool:
@@ -49,6 +52,11 @@ class Description:
         A description that cannot be read is taken for one of ours.
         """
         return self.document is not None or bool(self.problem)
+
+    @property
+    def is_packed_by_us(self) -> bool:
+        """Whether this project's rules of packing apply, and its places of building are the ones to look for."""
+        return self.is_ours or self.installation
 
     def paths(self) -> dict[str, str]:
         """Return every path that is named, by the key that names it, in whichever format."""
@@ -62,7 +70,8 @@ def read_description(top: Path) -> Description:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         if any((top / name).exists() for name in _INSTALLATION) and not (top / "install").exists():
-            return Description(absent="there is no PYTHON.json: an archive of the installation alone")
+            return Description(absent="there is no PYTHON.json: an archive of the installation alone",
+                               installation=any(top.glob(_OWN_LICENCE)))  # fmt: skip
         return _wrong(f"{METADATA}: not there")
     except (OSError, UnicodeDecodeError) as error:
         return _wrong(f"{METADATA}: cannot be read: {error}")

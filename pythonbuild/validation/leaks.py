@@ -54,8 +54,9 @@ def _leaks(subject: Subject, wanted: Callable[[str, Path], bool]) -> Iterator[st
     """Yield a finding for each file that names what it must not."""
     subject.require_ours("where another builder builds is not known")
     compiler = re.compile(rb"%s-clang[+\w.\-]*" % re.escape(subject.target.triple.encode()))
+    above = "install/" if subject.install == subject.top else ""  # an archive of the installation alone
     for path in sorted(subject.top.rglob("*")):
-        name = path.relative_to(subject.top).as_posix()
+        name = above + path.relative_to(subject.top).as_posix()
         if path.is_symlink() or not path.is_file() or not wanted(name, path):
             continue
         data = path.read_bytes()
@@ -65,7 +66,8 @@ def _leaks(subject: Subject, wanted: Callable[[str, Path], bool]) -> Iterator[st
         left = [text for text in found if not any(re.fullmatch(item.names, text) for item in allowed)]
         if left:
             more = f" and {len(left) - 3} more" if len(left) > 3 else ""
-            yield f"{name}: names {', '.join(text.decode('utf-8', 'replace') for text in left[:3])}{more}"
+            names = ", ".join(text.decode("utf-8", "replace") for text in left[:3])
+            yield f"{name.removeprefix(above)}: names {names}{more}"
 
 
 def _begins(data: bytes, match: re.Match[bytes], suffix: str) -> bool:

@@ -16,6 +16,8 @@ from pythonbuild.validation.members import DUPLICATE, Entry, leads_out, unsafe_n
 
 #: What may lie directly below ``python/``.
 _PLACES = ("PYTHON.json", "SBOM.cdx.json", "build", "install", "licenses")
+#: And in an archive of the installation alone.
+_INSTALLATION_PLACES = ("bin", "include", "lib", "share")
 _MODES = {"file": (0o644, 0o755), "directory": (0o755,), "symbolic link": (0o777,)}
 #: Set-user-id, set-group-id and the sticky bit; writable for everybody.
 _SPECIAL_BITS, _OTHERS_WRITE = 0o7000, 0o002
@@ -82,13 +84,15 @@ def prefixes(subject: Subject) -> Iterator[str]:
     """Below ``python/`` there are PYTHON.json and the directories ``install``, ``build`` and ``licenses``, nothing
     else.
 
-    Archives of other builders may hold more.
+    Archives of the installation alone hold ``bin``, ``include``, ``lib`` and ``share``. Those of other builders may
+    hold more.
     """
     subject.require_ours("the layout is this project's own")
+    places = _INSTALLATION_PLACES if subject.description.installation else _PLACES
     for entry in subject.members.entries:
         parts = PurePosixPath(entry.name).parts
-        if len(parts) > 1 and parts[0] == TOP and parts[1] not in _PLACES:
-            yield f"{entry.name}: expected {', '.join(_PLACES)} below {TOP}/"
+        if len(parts) > 1 and parts[0] == TOP and parts[1] not in places:
+            yield f"{entry.name}: expected {', '.join(places)} below {TOP}/"
 
 
 @check("structure-duplicates", "no path occurs twice")
@@ -139,7 +143,7 @@ def modes(subject: Subject) -> Iterator[str]:
     for entry in _packed(subject):
         if entry.kind not in _MODES:
             continue
-        if subject.description.is_ours:
+        if subject.description.is_packed_by_us:
             if entry.mode not in _MODES[entry.kind]:
                 expected = " or ".join(f"{mode:04o}" for mode in _MODES[entry.kind])
                 yield f"{entry.name}: mode {entry.mode:04o}, expected {expected}"
