@@ -103,7 +103,7 @@ class Relinkable:
         """Return the libraries that every system of the target has, as in ``libm``."""
         linked = {f"lib{library.name}" for module in self.modules.values() for library in module.libraries
                   if library.system}  # fmt: skip
-        return linked | {soname.partition(".so")[0] for soname in self.system_libraries}
+        return linked | {soname.partition(".so")[0] for soname in self.system_libraries if soname.startswith("lib")}
 
     def files(self) -> set[str]:
         """Return every file that these parts name: objects, libraries, shared modules."""

@@ -17,6 +17,8 @@ SEGMENTS = ((PT_LOAD, 4), (PT_LOAD, 5), (PT_LOAD, 6), (PT_GNU_RELRO, 4), (PT_GNU
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 DT_FLAGS, BIND_NOW, TEXTREL = 30, 8, 4
 _TYPES = {"symtab": 2, "strtab": 3, "dynamic": 6, "dynsym": 11, "verneed": 0x6FFFFFFE, "versym": 0x6FFFFFFF}
+#: The numbers before it stand for no version and for the file's own.
+_FIRST_NEEDED = 2
 
 
 class _Strings:
@@ -95,11 +97,13 @@ def make_shared(soname: str = "", needed: Iterable[str] = (), exports: Iterable[
                 versions: Mapping[str, Iterable[str]] | None = None, old: Iterable[str] = (),
                 hidden: Iterable[str] = (), imports: Iterable[str] = (), rpath: str = "", kind: int = ET_DYN,
                 flags: int = BIND_NOW, segments: Iterable[tuple[int, int]] = SEGMENTS, interpreter: str | None = None,
-                bits: int = 64, order: str = "<", machine: int = 62) -> bytes:  # fmt: skip
+                bound: Mapping[str, tuple[str, str]] | None = None, weak: Iterable[str] = (), bits: int = 64,
+                order: str = "<", machine: int = 62) -> bytes:  # fmt: skip
     """Return a shared library (or executable): ``versions`` maps needed libraries to the versions wanted of them.
 
     ``old`` are exported names with a hidden version (``name@VERSION``), ``hidden`` have hidden visibility, ``imports``
-    are looked for elsewhere. ``flags`` is the DT_FLAGS entry; programs have a loader, or the ``interpreter`` given.
+    are looked for elsewhere; ``bound`` ones in a library and a version of it (both are in ``versions``), ``weak`` ones
+    may be absent. ``flags`` is the DT_FLAGS entry; programs have a loader, or the ``interpreter`` given.
     """
     layout, strings = _Layout(bits, order), _Strings()
     rows, versym = [layout.symbol(0, 0, 0, 0)], [0]
@@ -109,6 +113,13 @@ def make_shared(soname: str = "", needed: Iterable[str] = (), exports: Iterable[
             versym.append(version)
     for name in imports:
         rows.append(layout.symbol(strings.add(name), 0x12, 0, 0))
+        versym.append(1)
+    places = [(library, name) for library, names in (versions or {}).items() for name in names]
+    for name, place in (bound or {}).items():
+        rows.append(layout.symbol(strings.add(name), 0x12, 0, 0))
+        versym.append(_FIRST_NEEDED + places.index(place))
+    for name in weak:
+        rows.append(layout.symbol(strings.add(name), 0x20, 0, 0))
         versym.append(1)
     word = "QQ" if bits == 64 else "II"
     tags = [(14, strings.add(soname))] if soname else []
@@ -144,6 +155,7 @@ def name_sections(data: bytes, *names: str) -> bytes:
 
 def _verneed(order: str, versions: Mapping[str, Iterable[str]], strings: _Strings) -> bytes:
     records = []
+    number = _FIRST_NEEDED
     for position, (library, names) in enumerate(versions.items()):
         wanted = list(names)
         last = position == len(versions) - 1
@@ -151,7 +163,8 @@ def _verneed(order: str, versions: Mapping[str, Iterable[str]], strings: _String
         record = struct.pack(order + "HHIII", 1, len(wanted), strings.add(library), 16, 0 if last else size)
         for index, name in enumerate(wanted):
             following = 0 if index == len(wanted) - 1 else 16
-            record += struct.pack(order + "IHHII", 0, 0, 2, strings.add(name), following)
+            record += struct.pack(order + "IHHII", 0, 0, number, strings.add(name), following)
+            number += 1
         records.append(record)
     return b"".join(records)
 
