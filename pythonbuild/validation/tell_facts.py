@@ -1,8 +1,8 @@
 """Told by the built Python itself, as a program: what it says of itself, in the words of PYTHON.json's formats 7 and 8.
 
 One line is printed: a JSON object after ``FACTS``. What depends on where the installation stands is told as if it stood
-at ``/install``, and the user's home as ``~``: every place gives the same answer. Only the standard library is imported,
-and none of it that a build may leave out.
+at ``/install``, and the user's home as ``~``: every place whose name needs no quoting gives the same answer. Only the
+standard library is imported, and none of it that a build may leave out.
 """
 
 import importlib.machinery
