@@ -33,9 +33,9 @@ def archives(made: Run) -> dict[str, Path]:
 @pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:
     """The environment of a user who has nothing yet, and whose uv looks nowhere but where it is told to."""
-    proxies = {name: value for name, value in os.environ.items() if name in ("LD_LIBRARY_PATH", "LANG")}
+    kept = {name: value for name, value in os.environ.items() if name in ("LD_LIBRARY_PATH", "LANG")}
     return {
-        **proxies, "PATH": f"{tmp_path}/home/.local/bin:/usr/bin:/bin", "HOME": f"{tmp_path}/home",
+        **kept, "PATH": f"{tmp_path}/home/.local/bin:/usr/bin:/bin", "HOME": f"{tmp_path}/home",
         "TMPDIR": str(tmp_path), "UV_CACHE_DIR": f"{tmp_path}/uv cache", "UV_PYTHON_INSTALL_DIR": f"{tmp_path}/pythons",
-        "UV_NO_CONFIG": "1", "UV_MANAGED_PYTHON": "1", "UV_NO_INDEX": "1", "UV_NO_PROGRESS": "1", "NO_PROXY": "*",
+        "UV_NO_CONFIG": "1", "UV_MANAGED_PYTHON": "1", "UV_NO_PROGRESS": "1", "NO_PROXY": "*",
     }  # fmt: skip
