@@ -1,0 +1,6 @@
+#include <math.h>
+
+double ham_root(double number)
+{
+    return sqrt(number);
+}
