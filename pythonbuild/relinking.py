@@ -125,7 +125,7 @@ def _relink(
     _tell_sbom(top, old, compiler.version)
     _check(directory, target, archive.path)
     out = _output(provided.request.output, choice.wanted, top)
-    packed = pack(directory, out, _time(archive.path), threads=provided.request.jobs)
+    packed = pack(directory, out, _time(archive.path), threads=provided.request.jobs, quick=True)
     sink(Published(packed.path, packed.size, packed.sha256))
     floor = read_relinkable(new, METADATA).libc_floor or linked.glibc
     return Relinked(packed, choice, tuple(removed), (before, _size(top, old)), compiler.version, floor)

@@ -35,7 +35,7 @@ METADATA = f"{TOP}/PYTHON.json"
 
 # Measured on a distribution of 170 MB (CPython 3.11, noopt, loaded machine), MB and seconds of CPU for levels 12: 32.8
 # and 9, 15: 32.2 and 35, 16: 30.8 and 56, 17: 30.0 and 71; without long-distance matching all are 3 % larger.
-_LEVEL = 16
+_LEVEL, _QUICK_LEVEL = 16, 12
 # A window of 128 MiB is the most that a decompressor accepts without being asked. Long-distance matching finds the
 # same code again in the interpreter, libpython.so, libpython.a and the objects, which lie that far apart.
 _WINDOW_LOG = 27
@@ -80,25 +80,28 @@ class Member:
         return self.info.name
 
 
-def pack(tree: Path, out: Path, mtime: int, *, threads: int = 0, described: bool = True) -> Packed:
+def pack(tree: Path, out: Path, mtime: int, *, threads: int = 0, described: bool = True,
+         quick: bool = False) -> Packed:  # fmt: skip
     """Write ``tree``/python to the archive ``out`` (through a file beside it, so that ``out`` is whole or absent).
 
     A name that ends with ``.tar`` asks for no compression. ``threads`` 0 means one for each core; the bytes are the
     same whatever it is. ``described`` archives begin with PYTHON.json. Raises ArchiveError for what an archive cannot
-    hold, NoSpaceError and OutputError when ``out`` cannot be written.
+    hold, NoSpaceError and OutputError when ``out`` cannot be written. ``quick`` archives are some percent larger, and
+    packed in a third of the time.
     """
-    return write_archive(out, _tree_members(tree, _member_names(tree, described=described), mtime), threads=threads)
+    members = _tree_members(tree, _member_names(tree, described=described), mtime)
+    return write_archive(out, members, threads=threads, quick=quick)
 
 
 def write_archive(
-    out: Path, members: Iterable[tuple[tarfile.TarInfo, IO[bytes] | None]], *, threads: int = 0
+    out: Path, members: Iterable[tuple[tarfile.TarInfo, IO[bytes] | None]], *, threads: int = 0, quick: bool = False
 ) -> Packed:  # fmt: skip
     """Write members to the archive ``out`` as :func:`pack` does; with each its content, None unless it is a file."""
     partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     try:
         with partial.open("wb") as file:
             sink = _HashingSink(file)
-            with _compressed(out, cast(IO[bytes], sink), threads) as stream:
+            with _compressed(out, cast(IO[bytes], sink), threads, _QUICK_LEVEL if quick else _LEVEL) as stream:
                 count = _write_members(members, stream)
         partial.replace(out)
     except OSError as error:
@@ -110,15 +113,15 @@ def write_archive(
     return Packed(out, sink.size, sink.sha256.hexdigest(), count)
 
 
-def _compressed(out: Path, sink: IO[bytes], threads: int) -> AbstractContextManager[IO[bytes]]:
+def _compressed(out: Path, sink: IO[bytes], threads: int, level: int) -> AbstractContextManager[IO[bytes]]:
     if out.suffix == ".tar":
         return nullcontext(sink)
-    return cast(AbstractContextManager[IO[bytes]], _compressor(threads).stream_writer(sink, closefd=False))
+    return cast(AbstractContextManager[IO[bytes]], _compressor(threads, level).stream_writer(sink, closefd=False))
 
 
-def _compressor(threads: int) -> zstandard.ZstdCompressor:
+def _compressor(threads: int, level: int) -> zstandard.ZstdCompressor:
     parameters = zstandard.ZstdCompressionParameters.from_level(
-        _LEVEL,
+        level,
         window_log=_WINDOW_LOG,
         enable_ldm=True,
         job_size=_JOB_SIZE,

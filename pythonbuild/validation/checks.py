@@ -220,13 +220,17 @@ class Subject:
 
     def suite_run(self, name: str) -> SuiteRun:
         """Return what the built Python answered to the behaviour suite in a room. Raises NotApplicable."""
-        room = self.rooms.get(name)
-        if isinstance(room, Room) and (old := self._too_old(room)):
-            raise NotApplicable(f"linked again for glibc {self.libc_floor} or newer; that of the room ends with {old}")
-        if name not in self._suite_runs:
-            why = self.rooms.get(name)
-            raise NotApplicable(why if isinstance(why, str) else "there is no such room to run the built Python in")
+        self.room(name)
         return self._suite_runs[name].result()
+
+    def room(self, name: str) -> Room:
+        """Return a room that the built Python can run in. Raises NotApplicable."""
+        room = self.rooms.get(name)
+        if not isinstance(room, Room):
+            raise NotApplicable(room or "there is no such room to run the built Python in")
+        if old := self._too_old(room):
+            raise NotApplicable(f"linked again for glibc {self.libc_floor} or newer; that of the room ends with {old}")
+        return room
 
     @cached_property
     def shared_objects(self) -> tuple[SharedObject, ...]:
