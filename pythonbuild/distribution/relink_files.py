@@ -50,7 +50,9 @@ def remove_unused(top: Path, old: Relinkable, choice: Choice, before: set[str], 
         if (top / path).is_file():
             (top / path).unlink()
             removed.append(path)
-            _remove_empty(top, PurePosixPath(path).parent)
+            # An installation keeps its directories: without lib-dynload the interpreter finds no exec_prefix.
+            if not path.startswith("install/"):
+                _remove_empty(top, PurePosixPath(path).parent)
     if not keeps_tcl(choice.wanted):
         for path in old.tcl_directories:
             if (top / path).is_dir():

@@ -367,6 +367,8 @@ def test_files_without_use_are_removed(work: Path, tmp_path: Path) -> None:
         "build/cpython-build.json", "install/lib/python3.13/lib-dynload/_testcapi.so", "licenses/LICENSE.openssl.txt",
     }  # fmt: skip
     assert not (top / "build/Modules/_hacl").exists()
+    # Without this directory the interpreter would find no exec_prefix.
+    assert (top / "install/lib/python3.13/lib-dynload").is_dir()
     assert all((top / path).exists() for path in named_files(new))
 
 
