@@ -25,7 +25,13 @@ from pythonbuild.distribution.assemble import place_tree
 from pythonbuild.distribution.binaries import crt_features
 from pythonbuild.distribution.origins import files
 from pythonbuild.distribution.relink_choice import Choice, Wishes, choose
-from pythonbuild.distribution.relink_files import installed_tables, named_files, place_additions, remove_unused
+from pythonbuild.distribution.relink_files import (
+    installed_tables,
+    named_files,
+    place_additions,
+    remove_unused,
+    write_record,
+)
 from pythonbuild.distribution.relink_forms import Made, read_relinkable, rewrite
 from pythonbuild.distribution.relink_link import link
 from pythonbuild.distribution.relink_tools import Compiler, ProcessCompiler, find_command, machine_compiler
@@ -121,6 +127,7 @@ def _relink(
                 _sha256(archive.path))  # fmt: skip
     new = rewrite(archive.text, made)
     (top / "PYTHON.json").write_text(new, encoding="utf-8")
+    write_record(top, made.record())
     removed = remove_unused(top, old, choice, named_files(archive.text), named_files(new))
     _tell_sbom(top, old, compiler.version)
     _check(directory, target, archive.path)

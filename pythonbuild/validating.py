@@ -29,12 +29,13 @@ from pythonbuild.distribution.archive import (
 )
 from pythonbuild.distribution.later_json import LATER_FORMATS
 from pythonbuild.distribution.python_json import FORMAT_VERSION
+from pythonbuild.distribution.relink_files import RECORD
 from pythonbuild.engine.events import EventSink, Note
 from pythonbuild.errors import EnvironmentUnavailableError, UsageError
 from pythonbuild.provisions import Provisions, provisions
 from pythonbuild.shipping import expected_linkages, room_roots
 from pythonbuild.validation import behaviour
-from pythonbuild.validation.description import OWN_FILE
+from pythonbuild.validation.description import OWN_FILES
 from pythonbuild.validation.room import Room, make_rooms, runs_here
 from pythonbuild.validation.validate import CHECKS, Report, validate
 
@@ -128,20 +129,22 @@ def read_claims(archive: Path) -> Claims:
         return Claims()
     texts = [plain.get(key) for key in ("target_triple", "python_version")]
     triple, version = (text if isinstance(text, str) else "" for text in texts)
-    return Claims(triple, version, _is_ours(archive, plain.get("version")), bool(plain.get("relinked")))
+    if plain.get("version") not in LATER_FORMATS:
+        return Claims(triple, version, plain.get("version") == FORMAT_VERSION, bool(plain.get("relinked")))
+    own = _own_file(archive)
+    return Claims(triple, version, bool(own), own == RECORD)
 
 
-def _is_ours(archive: Path, version: object) -> bool:
-    """Tell an archive of this project from those of others that are described in the same format."""
-    if version not in LATER_FORMATS:
-        return version == FORMAT_VERSION
+def _own_file(archive: Path) -> str:
+    """Return what tells an archive of this project from others' that are described in the same format, "" for those."""
     if archive.is_dir():
-        return (archive / TOP / OWN_FILE).is_file()
+        return next((name for name in OWN_FILES if (archive / TOP / name).is_file()), "")
+    names = {f"{TOP}/{name}": name for name in OWN_FILES}
     members = read_members(archive)
     try:
-        return any(member.name == f"{TOP}/{OWN_FILE}" for member in members)
+        return next((names[member.name] for member in members if member.name in names), "")
     except DamagedArchiveError:
-        return False  # the checks will tell
+        return ""  # the checks will tell
     finally:
         members.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from pythonbuild.distribution.objectfile import LIBRARY_MAGIC, library_members
@@ -12,8 +13,8 @@ from pythonbuild.distribution.relink_choice import Choice
 from pythonbuild.distribution.relink_forms import keeps_tcl
 from pythonbuild.distribution.relinkable import Relinkable
 
-#: What CPython's own make said of the link that is no longer the one there is.
-STALE = ("build/cpython-build.json",)
+#: What CPython's own make said of the link that is no longer the one there is, and what tells of the new one.
+STALE, RECORD = "build/cpython-build.json", "build/relinked.json"
 _INSTALLED_TABLES = "config-*/config.c"
 
 
@@ -23,6 +24,14 @@ def place_additions(top: Path, choice: Choice) -> None:
         for source, target in addition.paths().items():
             (top / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, top / target)
+
+
+def write_record(top: Path, record: Mapping[str, object]) -> None:
+    """Leave a record of what was linked again: formats 7 and 8 have no key for it. In archives of other builders there
+    was none of CPython's make either.
+    """
+    if any((top / path).is_file() for path in (STALE, RECORD)):
+        (top / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def installed_tables(top: Path, old: Relinkable) -> list[Path]:
@@ -41,7 +50,7 @@ def remove_unused(top: Path, old: Relinkable, choice: Choice, before: set[str], 
 
     Of a static library of CPython's own the objects that it was made of lie beside it, and go with it.
     """
-    gone = {*before, *STALE} - after
+    gone = {*before, STALE} - after
     for path in sorted(gone):
         if path.endswith(".a") and (top / path).is_file():
             gone |= {item for item in _members_beside(top, path) if item not in after}

@@ -50,7 +50,7 @@ class Made:
     origin_sha256: str
 
     def record(self) -> dict[str, object]:
-        """Return what format 0 keeps of it under ``relinked``."""
+        """Return what format 0 keeps of it under ``relinked``, and a file of the archive in every format."""
         return {
             "from": self.origin,
             "sha256": self.origin_sha256,

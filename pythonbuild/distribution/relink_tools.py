@@ -17,9 +17,11 @@ from pythonbuild.errors import BuildError, MachineError, UsageError
 
 #: What a C compiler is called, in the order in which they are looked for.
 NAMES = ("cc", "clang", "gcc")
-#: So many of the compiler's last lines are shown, those that say what is wrong before others.
+#: So many of the compiler's last lines are shown, those that say what is wrong before others, and last what only says
+#: that something is.
 _MOST_LINES = 3
-_TELLING = ("error", "undefined", "multiple definition", "not recognized", "cannot", "relocation")
+_TELLING = ("error", "undefined", "multiple definition", "recognized", "unknown", "cannot", "relocation")
+_FOLLOWING = ("collect2: ", "clang: error: linker command failed")
 
 
 class CompilerError(BuildError):
@@ -92,7 +94,8 @@ class ProcessCompiler:
 def last_lines(lines: Sequence[str]) -> str:
     """Return the lines that say what was wrong, as one."""
     said = [line.strip() for line in lines if line.strip()]
-    telling = [line for line in said if any(word in line for word in _TELLING)]
+    first = [line for line in said if not line.startswith(_FOLLOWING)]
+    telling = [line for line in first if any(word in line for word in _TELLING)]
     return " | ".join(dict.fromkeys((telling or said)[-_MOST_LINES:]))[:800]
 
 

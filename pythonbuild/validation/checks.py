@@ -33,7 +33,8 @@ from pythonbuild.distribution.objectfile import (
     library_symbols,
     object_symbols,
 )
-from pythonbuild.distribution.python_json import FORMAT_VERSION, PythonJson
+from pythonbuild.distribution.python_json import PythonJson
+from pythonbuild.distribution.relink_files import RECORD
 from pythonbuild.errors import DistributionError
 from pythonbuild.validation.description import Description
 from pythonbuild.validation.members import Members
@@ -191,13 +192,9 @@ class Subject:
 
     @property
     def relinked(self) -> bool:
-        """Whether the interpreter was linked again: format 0 says so, and what CPython's make said is then left out."""
+        """Whether the interpreter was linked again: format 0 says so, a record in the archive for all."""
         document = self.description.document
-        if document is None:
-            return False
-        return bool(document.relinked) or (
-            document.version != FORMAT_VERSION and not (self.top / "build/cpython-build.json").is_file()
-        )
+        return document is not None and (bool(document.relinked) or (self.top / RECORD).is_file())
 
     @cached_property
     def build(self) -> BuildFacts:

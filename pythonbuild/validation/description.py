@@ -17,6 +17,7 @@ from typing import Any
 from pythonbuild.distribution.archive import METADATA
 from pythonbuild.distribution.later_json import LATER_FORMATS, read_any_format
 from pythonbuild.distribution.python_json import FORMAT_VERSION, PythonJson, named_paths, read_python_json
+from pythonbuild.distribution.relink_files import RECORD
 from pythonbuild.distribution.typed_json import JsonFormatError
 from pythonbuild.errors import DistributionError
 
@@ -24,7 +25,7 @@ OTHER_FORMATS = tuple(str(number) for number in range(1, 9))
 #: What an archive without a description holds directly below ``python/``.
 _INSTALLATION = ("bin", "lib", "python.exe")
 #: What only this project's archives hold, below ``python/``.
-OWN_FILE = "build/cpython-build.json"
+OWN_FILES = ("build/cpython-build.json", RECORD)
 #: And what only its archives of the installation alone do.
 _OWN_LICENCE = "share/licenses/python3.*/LICENSE.cpython.txt"
 
@@ -80,7 +81,7 @@ def read_description(top: Path) -> Description:
         if version in OTHER_FORMATS:
             plain = json.loads(text)
             _check_other(plain)
-            if version in LATER_FORMATS and (top / OWN_FILE).is_file():
+            if version in LATER_FORMATS and any((top / name).is_file() for name in OWN_FILES):
                 return Description(version, plain, read_any_format(text, METADATA))
             return Description(version, plain, absent=f"PYTHON.json is of format {version}, not {FORMAT_VERSION}")
         if version not in ("", FORMAT_VERSION):

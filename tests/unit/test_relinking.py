@@ -12,11 +12,13 @@ import pytest
 from pythonbuild import relinking
 from pythonbuild.config.request import Request
 from pythonbuild.distribution.archive import METADATA, pack, read_members
+from pythonbuild.distribution.convert import convert
 from pythonbuild.distribution.relink_choice import RelinkError, Wishes
 from pythonbuild.distribution.relink_tools import CompilerError
 from pythonbuild.engine.events import Event, Published
 from pythonbuild.errors import UsageError, ValidationError
 from pythonbuild.relinking import relink
+from pythonbuild.validating import read_claims
 from tests.unit.distribution.compilers import FakeCompiler
 from tests.unit.distribution.trees import API, make_distribution
 from tests.unit.test_validating import make_request
@@ -67,6 +69,7 @@ def test_a_new_archive(bench: Bench) -> None:
         *names
     }
     assert json.loads(description)["relinked"]["removed"] == ["_ssl"]
+    assert "python/build/relinked.json" in names
     assert done.packed.path.parent == bench.request.output
     assert done.packed.path.name.startswith("cpython-3.13.5-x86_64-unknown-linux-gnu-noopt-relinked-")
     assert Published(done.packed.path, done.packed.size, done.packed.sha256) in bench.events
@@ -88,6 +91,14 @@ def test_what_was_linked_again_can_be_linked_again(bench: Bench) -> None:
     for member in read_members(done.packed.path):
         if member.name == METADATA and member.content:
             assert {"_ssl", "math"} <= json.loads(member.content.read())["omitted_extensions"].keys()
+
+
+@pytest.mark.parametrize("version", ["7", "8"])
+def test_other_formats_are_still_known_as_ours(bench: Bench, tmp_path: Path, version: str) -> None:
+    bench.archive = convert(bench.archive, version, tmp_path / "converted", threads=1).path
+    done = bench.relink()
+    claims = read_claims(done.packed.path)
+    assert (claims.ours, claims.relinked) == (True, True)
 
 
 @pytest.mark.parametrize(("options", "error"), [

@@ -82,7 +82,7 @@ def test_the_shared_and_the_static_libpython_have_them_too(smaller: Made) -> Non
     build = f"cc {SCRIPTS}/embed.c -o {program} -Wl,-rpath,/build/python/install/lib"
     machine.check("sh", "-euc", f"{build} $({asked})")
     code = ("import sys; print('_ssl' in sys.builtin_module_names, 'zlib' in sys.builtin_module_names)\n"
-            "def from_thread(): pass")  # fmt: skip
+            "def from_thread(): pass\ndef finish(): pass")  # fmt: skip
     (machine.work / "names.py").write_text(code)
     assert machine.check(program, "1", "/build/names.py") == "False True"
 

@@ -287,7 +287,7 @@ def test_a_compiler_that_fails(work: Path) -> None:
 
 @pytest.mark.parametrize(("script", "words"), [
     ("echo noise; echo \"ld: a.o: undefined reference to 'x'\"; echo \"collect2: error: 1\"; exit 1",
-     "cannot do it: found ld: a.o: undefined reference to 'x' | collect2: error: 1; give another compiler"),
+     "cannot do it: found ld: a.o: undefined reference to 'x'; give another compiler"),
     ("exit 3", "cannot do it: found exit status 3"),
     ("exit 0", "cannot do it: found no output, and no complaint, expected a C compiler"),
 ])  # fmt: skip
@@ -312,6 +312,7 @@ def test_no_compiler(tmp_path: Path, command: str) -> None:
 def test_the_last_lines_are_those_that_tell() -> None:
     assert last_lines(["a", "b", " c ", "", "d"]) == "b | c | d"
     assert last_lines(["x.c:1: error: no", "1 warning", "note"]) == "x.c:1: error: no"
+    assert last_lines(["collect2: error: ld returned 1"]) == "collect2: error: ld returned 1"
 
 
 # ---------------------------------------------------------------------------------------------------------------------

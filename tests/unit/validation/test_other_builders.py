@@ -14,7 +14,7 @@ from pythonbuild.distribution.archive import pack
 from pythonbuild.distribution.later_json import LATER_FORMATS, to_later
 from pythonbuild.distribution.python_json import read_python_json
 from pythonbuild.validation.checks import Result
-from pythonbuild.validation.description import OWN_FILE
+from pythonbuild.validation.description import OWN_FILES
 from pythonbuild.validation.validate import CHECKS, Report
 from tests.unit.distribution.elfmaker import make_shared
 from tests.unit.distribution.trees import CHECKED, make_program, write
@@ -50,7 +50,7 @@ def to_format(plain: dict[str, Any], version: str) -> None:
 def make_foreign(bench: Bench, version: str) -> None:
     """Make the bench's distribution one of another builder."""
     bench.edit(lambda plain: to_format(plain, version))
-    (bench.top / OWN_FILE).unlink()
+    (bench.top / OWN_FILES[0]).unlink()
 
 
 def outcomes(report: Report) -> dict[str, Result]:
