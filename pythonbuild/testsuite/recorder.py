@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import json
 import os
 import sys
@@ -132,10 +133,23 @@ def watch(recorder: Recorder) -> None:
     wrap("stopTest", lambda _, _test: recorder.stop())
 
 
+def be_the_program(name: str) -> str:
+    """Let the main module say that it is a module run by ``python -m``; return its file.
+
+    Tests look at that file, and processes that multiprocessing spawns run the main module anew unless it is such a one.
+    """
+    spec = importlib.util.find_spec(name)
+    assert spec is not None, f"{name} was imported before"
+    assert spec.origin is not None, f"{name} is a file of the standard library"
+    main_module = sys.modules["__main__"]
+    main_module.__spec__, main_module.__file__ = spec, spec.origin
+    return spec.origin
+
+
 def main() -> None:
     """Run a file as ``python -m test`` does; ends with regrtest's status."""
     regrtest = importlib.import_module("test.libregrtest.main")
-    program = importlib.import_module("test").__path__[0] + "/__main__.py"
+    program = be_the_program("test.__main__")
     records, name, *arguments = sys.argv[1:]
     with open(records, "w", encoding="utf-8", errors="backslashreplace") as stream:  # noqa: PTH123 - as light as can be
         watch(Recorder(stream))

@@ -59,7 +59,7 @@ def copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, symlinks=True, copy_function=os.link)
 
 
-@pytest.fixture(scope="session", params=["3.13", "3.13.5", "3.11.2"])
+@pytest.fixture(scope="session", params=["3.13", "3.11.2"])
 def unpacked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the ``install`` directory of a distribution's archive."""
     if request.param == "3.13":

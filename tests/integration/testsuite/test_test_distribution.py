@@ -24,7 +24,7 @@ MADE = Path(__file__).with_name("made")
 
 #: Files that are quick and that between them use every library the interpreter is linked with.
 QUICK = (
-    "test_bz2,test_ctypes,test_curses,test_dbm,test_getpath,test_hashlib,test_json,test_lzma,test_os,"
+    "test_bz2,test_capi,test_ctypes,test_curses,test_dbm,test_getpath,test_hashlib,test_json,test_lzma,test_os,"
     "test_pyexpat,test_readline,test_site,test_sqlite3,test_sysconfig,test_uuid,test_zlib"
 )
 
