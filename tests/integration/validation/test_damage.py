@@ -106,6 +106,10 @@ TREE: dict[str, tuple[TreeDamage, str, tuple[str, ...]]] = {
     "a library of the machine": (
         extension("math", lambda entry: entry["links"].append({**entry["links"][0], "name": "readline"})),
         "metadata-links", ()),
+    "an init function that the table has not": (
+        edit_bytes("build/Modules/config.c", swap(b"PyInit_zlib}", b"PyInit_zlob}")), "metadata-inittab", ()),
+    "another version's tag": (edit_json(lambda plain: plain["interpreter"].update(python_abi_tag="cp399")),
+                              "metadata-interpreter", ()),
     "a link is left out": (extension("zlib", lambda entry: entry.update(links=[], licenses=[], license_paths=[])),
                            "metadata-symbols", ()),
     "an SBOM with a key of its own": (edit_sbom(lambda plain: plain.update(x=1)), "provenance-schema", ()),

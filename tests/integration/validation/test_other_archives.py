@@ -14,7 +14,7 @@ import zstandard
 
 from pythonbuild.distribution.archive import METADATA, TOP
 from pythonbuild.validation.checks import Result
-from pythonbuild.validation.description import OWN_FILE
+from pythonbuild.validation.description import OWN_FILES
 from pythonbuild.validation.validate import Report
 from tests.integration.validation.damage import Member, Original, write_archive
 from tests.unit.validation.test_other_builders import EVERYWHERE, FOR_TARGET, to_format
@@ -38,7 +38,7 @@ def as_format_8(members: Iterator[Member]) -> Iterable[Member]:
             to_format(plain, "8")
             content = json.dumps(plain).encode()
             info.size = len(content)
-        if info.name != f"{TOP}/{OWN_FILE}":
+        if info.name not in {f"{TOP}/{name}" for name in OWN_FILES}:
             yield info, content
 
 
