@@ -77,8 +77,8 @@ def test_a_build_that_stores_the_time_is_found_out(
     checkout = copy_of_checkout(tmp_path / "clock")
     shipping = checkout / "pythonbuild/shipping.py"
     text = shipping.read_text()
-    assert text.count("epoch=_epoch(tree)") == 1
-    shipping.write_text(text.replace("epoch=_epoch(tree)", 'epoch=int(__import__("time").time())'))
+    assert text.count("epoch=source_epoch(tree)") == 1
+    shipping.write_text(text.replace("epoch=source_epoch(tree)", 'epoch=int(__import__("time").time())'))
     run = build(tmp_path / "dist", checkout=checkout)
     status, answer = verify(work, run.archive, checkout)
     assert (status, answer["identical"]) == (1, False)
