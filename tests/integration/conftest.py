@@ -55,6 +55,16 @@ class Run:
         return str(published["sha256"])
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a folder in one process when several run: they share what their fixtures have built.
+
+    The main job's are the longest, and each file of them stands by itself.
+    """
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(item.path.stem if folder == "distribution" else folder))
+
+
 def command(checkout: Path, arguments: Sequence[str], cache: Path) -> list[str]:
     """Return the command line of a build or another command."""
     return [sys.executable, str(checkout / "build-linux.py"), *arguments, "--cache-dir", str(cache)]
