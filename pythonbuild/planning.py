@@ -3,7 +3,8 @@
 The one place that knows both the engine and what is built. The steps of one distribution::
 
     root ─► sysroot ─► toolchain ─► zlib, openssl, … ─► cpython ─► assemble ─► archive ─► validate ◄─ root-bullseye, …
-                                         setup-cpython ──┘             └─────► archive-…-install_only ─► validate-…
+                                         setup-cpython ──┤             └─────► archive-…-install_only ─► validate-…
+                                    (pgo) profile-cpython┘
 
 Steps that run a recipe see nothing of this program; steps that are Python functions carry the source files of the code
 they run in their keys.
@@ -12,8 +13,9 @@ they run in their keys.
 from __future__ import annotations
 
 import difflib
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -77,7 +79,7 @@ class PlanInputs:
 
     ``pins`` are the pins of sources whose newest could not be had, by source; all others take their newest.
     ``archives`` are the kinds that are published, ``tag`` stands in their names. ``python_json`` is the format of the
-    full archive's description.
+    full archive's description. ``profile`` is what a build with PGO uses instead of training one by ``profile_task``.
     """
 
     project: Project
@@ -90,6 +92,8 @@ class PlanInputs:
     archives: tuple[str, ...] = ("full",)
     tag: str = ""
     python_json: str = "0"
+    profile: PinnedFile | None = None
+    profile_task: str = "full"
 
     def pin(self, source: str) -> Pin:
         """Return the pin that is used of a source."""
@@ -103,7 +107,8 @@ def make_plan(inputs: PlanInputs) -> Plan:
     wanted = catalogue.needed_recipes(interpreter.version, target.os)
     recipes = with_needs(inputs.project.recipes, [*_COMPILER_STEPS, *wanted])
     setup = _setup_step(inputs)
-    cpython = _cpython_step(inputs, setup, wanted)
+    profile = [_profile_step(inputs, setup, wanted)] if "pgo" in inputs.options.split("+") else []
+    cpython = _cpython_step(inputs, [setup, *profile], wanted)
     shipment = Shipment(
         project=inputs.project,
         target=target,
@@ -128,6 +133,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
         *(_root_step(inputs, root, name) for root, name in room_roots(target).items()),
         *(_recipe_step(inputs, recipe) for recipe in recipes),
         setup,
+        *profile,
         cpython,
         asked,
         assemble,
@@ -280,20 +286,48 @@ def _setup_step(inputs: PlanInputs) -> Step:
     )
 
 
-def _cpython_step(inputs: PlanInputs, setup: Step, wanted: Iterable[str]) -> Step:
-    interpreter = inputs.interpreter
-    recipe = inputs.project.recipes["cpython"]
+def _cpython_step(inputs: PlanInputs, before: Sequence[Step], wanted: Iterable[str]) -> Step:
+    """Return the step that builds CPython; ``before`` are what it needs besides the compiler and the dependencies."""
+    interpreter, recipe = inputs.interpreter, inputs.project.recipes["cpython"]
     needs = with_needs(inputs.project.recipes, [*wanted, *recipe.needs])
     environment = _script_environment(inputs.target, recipe, interpreter.source, interpreter.version,
                                       [interpreter.file])  # fmt: skip
     return Step(
         name=f"{interpreter.name}-{inputs.options}",
         action=RecipeAction(_DRIVER, root="root"),
-        needs=(*_COMPILER_STEPS, *(need.name for need in needs), setup.name),
+        needs=(*_COMPILER_STEPS, *(need.name for need in needs), *(step.name for step in before)),
         files=_recipe_files(inputs.project, recipe),
         sources=(interpreter.file,),
-        parameters={**environment, "LICENCE_NAME": "cpython", "BUILD_OPTIONS": inputs.options},
+        parameters={**environment, "LICENCE_NAME": "cpython", "STAGE": "use", "BUILD_OPTIONS": inputs.options},
         target=inputs.target.triple,
         weight=recipe.weight,
-        memory=1024,
+        memory=2048 if "lto" in inputs.options.split("+") else 1024,
+    )
+
+
+def _profile_step(inputs: PlanInputs, setup: Step, wanted: Iterable[str]) -> Step:
+    """Return the step whose tree holds ``tools/profile/cpython.profdata``: trained, or the one that was given.
+
+    The same profile is the same tree, whichever way it came: what uses it has the same key.
+    """
+    if inputs.profile is None:
+        use = _cpython_step(inputs, [setup], wanted)
+        parameters = {**use.parameters, "STAGE": "train", "PROFILE_TASK": inputs.profile_task, "LICENCE_FILES": ""}
+        # The profile is the same for all options that use one.
+        del parameters["BUILD_OPTIONS"]
+        name = f"profile-{inputs.interpreter.name}-{inputs.profile_task}"
+        return replace(use, name=name, parameters=parameters, memory=1024)
+    given = inputs.profile
+
+    def place(context: CallContext) -> None:
+        target = context.out / "tools/profile/cpython.profdata"
+        target.parent.mkdir(parents=True)
+        shutil.copyfile(context.source(given.name), target)
+
+    return Step(
+        name=f"profile-{inputs.interpreter.name}-given",
+        action=CallAction(place),
+        sources=(given,),
+        files=code_files(inputs.project.repository, "planning.py"),
+        weight=1,
     )

@@ -25,6 +25,7 @@ from pythonbuild.config.targets import find_target
 from pythonbuild.cpython.setupfiles import cpython_version
 from pythonbuild.debian.apt_sources import mirror_bases
 from pythonbuild.debian.packages import fetch_debs, package_urls
+from pythonbuild.distribution.profile import find_profile
 from pythonbuild.engine.events import EventSink, FetchProgress, Note
 from pythonbuild.engine.model import PinnedFile, Step
 from pythonbuild.errors import UsageError
@@ -117,6 +118,8 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
         files=files,
         archives=request.archives,
         python_json=request.python_json,
+        profile=_profile(request, options),
+        profile_task=request.profile_task,
         tag=request.tag,
     )
     return Preparation(inputs, files, request, sink)
@@ -127,6 +130,17 @@ def _options(request: Request, target: Target, sink: EventSink) -> str:
         return request.options
     sink(Note(f"--optimized: {target.options[-1]}, the best that {target.triple} has"))
     return target.options[-1]
+
+
+def _profile(request: Request, options: str) -> PinnedFile | None:
+    """Return the profile that the request names: the file itself, or a copy of the one in an archive."""
+    if request.profile is None:
+        return None
+    if "pgo" not in options.split("+"):
+        raise UsageError("--profile: nothing would use it", found=f"--options {options}", expected="pgo or pgo+lto",
+                         advice="add --options pgo+lto or --optimized")  # fmt: skip
+    path = find_profile(request.profile, request.cache / "downloads")
+    return PinnedFile("cpython.profdata", _sha256(path), lambda: path)
 
 
 def choose_interpreter(request: Request, project: Project, fetcher: Fetcher, sink: EventSink, *,

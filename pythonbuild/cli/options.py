@@ -54,8 +54,13 @@ OPTIONS = (
     Option("--python", "version", WHAT, "a series (3.13) or an exact version (3.13.5)", "VERSION", "3.13"),
     Option("--python-source", "existing", WHAT, "build this CPython tree or tarball instead", "PATH"),
     Option("--target-triple", "text", WHAT, "what to build for", "TRIPLE", default_text="this machine's"),
-    Option("--options", "text", WHAT, "how CPython is built: noopt or debug", "OPTIONS", "noopt"),
+    Option("--options", "text", WHAT, "how CPython is built: noopt, debug, lto, pgo or pgo+lto", "OPTIONS",
+           "noopt"),
     Option("--optimized", "switch", WHAT, "the best options that the target has"),
+    Option("--profile", "existing", WHAT, "with pgo: use this profile, or that of this archive, and do not train",
+           "FILE"),
+    Option("--profile-task", "choice", WHAT, "with pgo: what the interpreter learns from: full or quick", "TASK",
+           "full", choices=("full", "quick")),
     Option("--against", "existing", WHAT, "compare with this: an archive to build again (verify-reproducible), another"
            " interpreter, ROOT/usr/bin/python3.X, to run what failed (test-distribution)", "PATH"),
     Option("--tests", "text", WHAT, "only these files of CPython's suite, such as test_ssl,test_json", "NAMES",
@@ -107,7 +112,7 @@ OPTIONS = (
 
 BY_FLAG = {option.flag: option for option in OPTIONS}
 
-_WHAT = ("--python", "--python-source", "--target-triple", "--options", "--optimized")
+_WHAT = ("--python", "--python-source", "--target-triple", "--options", "--optimized", "--profile", "--profile-task")
 _SOURCES = ("--source-dir", "--mirror", "--offline", "--locked")
 
 

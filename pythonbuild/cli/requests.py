@@ -41,6 +41,8 @@ def make_request(arguments: Arguments, repository: Path) -> Request:
         debug_shell=value("--debug-shell") or "",
         archives=_archives(value("--archives"), arguments),
         python_json=value("--python-json"),
+        profile=value("--profile"),
+        profile_task=value("--profile-task"),
         tag=_tag(value("--tag") or "", arguments),
     )
 

@@ -18,7 +18,8 @@ class Request:
     ``optimized`` asks for the best options that the target has, whatever ``options`` says.
     ``steps_at_once`` 0 means no other limit than ``jobs``. ``archives`` are some of ``ARCHIVE_KINDS``; ``tag`` stands
     in the names of those that are not full, "" for the day of the source. ``python_json`` is the format of
-    PYTHON.json.
+    PYTHON.json. ``profile`` is a profile, or an archive that holds one, to build from instead of training by
+    ``profile_task``.
     """
 
     repository: Path
@@ -41,3 +42,5 @@ class Request:
     archives: tuple[str, ...] = ("full",)
     tag: str = ""
     python_json: str = "0"
+    profile: Path | None = None
+    profile_task: str = "full"

@@ -1,0 +1,28 @@
+# shellcheck shell=bash
+# The stage before build.sh's: an instrumented interpreter does what PROFILE_TASK says, and counts. The result is
+# /out/tools/profile/cpython.profdata.
+#
+# Its objects are compiled without LTO: the counters are placed before anything that LTO does, so the profile is the same
+# for every build that uses one, and the instrumented programs are linked in a second instead of minutes.
+
+BUILD_OPTIONS=pgo
+# shellcheck source=cpython-unix/recipes/cpython/prepare.sh
+. /recipe/prepare.sh
+
+# What configure and make run on their way is no example of what users run.
+export LLVM_PROFILE_FILE=/dev/null
+make "${make_variables[@]}" CFLAGS_NODIST=-fprofile-generate LDFLAGS_NODIST=-fprofile-generate python platform
+
+# %4m: all processes add to the same few files, under a lock.
+mkdir /build/profiles
+export LLVM_PROFILE_FILE=/build/profiles/%4m.profraw
+case $PROFILE_TASK in
+    full) ./python -m test --pgo --timeout=1200 ;;
+    quick) ./python -m test --pgo --timeout=1200 test_array test_float ;;
+    *) echo "PROFILE_TASK: unknown value $PROFILE_TASK" >&2; exit 1 ;;
+esac
+./python -I /recipe/training/train.py "$PROFILE_TASK"
+
+unset LLVM_PROFILE_FILE
+mkdir -p "$OUT/tools/profile"
+llvm-profdata merge --output="$OUT/tools/profile/cpython.profdata" /build/profiles/*.profraw

@@ -1,0 +1,65 @@
+"""The profile that a distribution was optimised with: found in an archive or in a file of its own.
+
+A profile is what ``llvm-profdata merge`` writes: how often each function of CPython, and each branch in it, was taken
+while an instrumented interpreter did its training. With it the same sources give the same bytes again, so it is in
+every archive that was built with one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import IO
+
+from pythonbuild.distribution.archive import TOP, ArchiveError, read_members
+from pythonbuild.errors import UsageError
+
+#: Where it lies in a distribution, relative to ``python/``.
+PROFILE = "build/profile/cpython.profdata"
+#: How an indexed profile of LLVM begins (llvm/ProfileData/InstrProf.h: ``\xfflprofi\x81`` as a little-endian number).
+_MAGIC = bytes.fromhex("ff6c70726f666981")
+
+
+def find_profile(path: Path, directory: Path) -> Path:
+    """Return the file of a profile: ``path`` itself, or a copy in ``directory`` of the one in the archive ``path``.
+
+    Raises UsageError for anything that is neither.
+    """
+    expected = "an indexed profile of LLVM (.profdata), or an archive of a build with pgo"
+    try:
+        if _is_profile(path):
+            return path.resolve()
+        members = read_members(path)
+        try:
+            for member in members:
+                if member.name == f"{TOP}/{PROFILE}" and member.content is not None:
+                    return _keep(member.content, directory)
+        finally:
+            members.close()
+    except (ArchiveError, OSError) as error:
+        found = error.strerror if isinstance(error, OSError) else "something else"
+        raise UsageError(f"--profile: {path} cannot be used", found=found, expected=expected) from error
+    raise UsageError(f"--profile: {path} holds no profile", found=f"no member {TOP}/{PROFILE}", expected=expected,
+                     advice="was it built with --options pgo or pgo+lto?")  # fmt: skip
+
+
+def _is_profile(path: Path) -> bool:
+    with path.open("rb") as content:
+        return content.read(len(_MAGIC)) == _MAGIC
+
+
+def _keep(content: IO[bytes], directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    beside = directory / f".profile.{os.getpid()}"
+    try:
+        with beside.open("wb") as copy:
+            shutil.copyfileobj(content, copy)
+        with beside.open("rb") as copy:
+            digest = hashlib.file_digest(copy, "sha256").hexdigest()
+        kept = directory / f"cpython-{digest[:16]}.profdata"
+        beside.replace(kept)
+    finally:
+        beside.unlink(missing_ok=True)
+    return kept
