@@ -238,6 +238,8 @@ def flags(conditions: Conditions, request: Request) -> list[str]:
         for value in values:
             flags += [flag, str(value)]
     flags += ["--python-json", request.python_json] if request.python_json != "0" else []
+    flags += ["--profile-task", request.profile_task] if request.profile_task != "full" else []
+    flags += ["--profile", str(request.profile)] if request.profile else []
     flags += ["--offline"] if request.offline else []
     return flags + (["--locked"] if request.locked else [])
 

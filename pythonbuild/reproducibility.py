@@ -23,6 +23,7 @@ from pythonbuild.distribution.archive import read_metadata
 from pythonbuild.distribution.compare import Comparison, compare
 from pythonbuild.distribution.diffoscope import look_deeper
 from pythonbuild.distribution.later_json import read_any_format
+from pythonbuild.distribution.profile import find_profile
 from pythonbuild.elsewhere import (
     Built,
     Conditions,
@@ -217,11 +218,20 @@ def _build_both(wishes: Wishes, first: Conditions, second: Conditions,
         if (first.cache / "locks").is_dir():
             shutil.copytree(first.cache / "locks", second.cache / "locks", dirs_exist_ok=True)
             give(second.cache, second.user)
+    trained = wishes.against or next(iter(built.archives if built else ()), None)
+    if trained and request.profile is None and _has_profile(trained):
+        # Training is not repeatable, what is made of its profile is: the second build takes the first one's.
+        request = replace(request, profile=find_profile(trained, second.cache / "downloads"))
+        give(second.cache, second.user)
     again = _build(second, request, "second", sink)
     if not again.built:
         raise ElsewhereError("nothing was verified: the store of an earlier verification has every step",
                              found=second.cache, advice="name an empty directory with --work")  # fmt: skip
     return built, again
+
+
+def _has_profile(archive: Path) -> bool:
+    return "pgo" in read_any_format(read_metadata(archive), str(archive)).build_options.split("+")
 
 
 def _build(conditions: Conditions, request: Request, label: str, sink: EventSink) -> Built:

@@ -29,6 +29,7 @@ from pythonbuild.cpython.readback import BuildFacts, ExtensionFacts, Link, read_
 from pythonbuild.distribution import typed_json
 from pythonbuild.distribution.binaries import crt_features, symbol_visibility
 from pythonbuild.distribution.later_json import to_later
+from pythonbuild.distribution.profile import read_profile
 from pythonbuild.distribution.python_json import (
     FORMAT_VERSION,
     NO_INIT_FUNCTION,
@@ -37,6 +38,7 @@ from pythonbuild.distribution.python_json import (
     ExtensionEntry,
     InterpreterEntry,
     LinkEntry,
+    ProfileEntry,
     PythonJson,
     SourceEntry,
 )
@@ -104,7 +106,7 @@ def assemble(
     licences.place([_CPYTHON, *libraries.recipes()])
     tcl = _tcl_scripts(top / "install")
     shutil.copyfile(Path(__file__).with_name(_RUN_TESTS), top / "build" / _RUN_TESTS)
-    document = _document(build, facts, core, extensions, libraries, licences, tcl)
+    document = _document(build, facts, core, extensions, libraries, licences, tcl, read_profile(top))
     if facts.interpreter is not None:
         document = replace(document, interpreter=_interpreter(top, document, facts.interpreter))
     later = facts.python_json != FORMAT_VERSION
@@ -282,7 +284,7 @@ def _tcl_scripts(install: Path) -> tuple[str, ...]:
 
 
 def _document(build: BuildFacts, facts: DistributionFacts, core: CoreEntry, extensions: Mapping[str, ExtensionEntry],
-              libraries: _Libraries, licences: _Licences, tcl: tuple[str, ...]) -> PythonJson:  # fmt: skip
+              libraries: _Libraries, licences: _Licences, tcl: tuple[str, ...], profile: ProfileEntry | None) -> PythonJson:  # fmt: skip
     major_minor = ".".join(build.version.split(".")[:2])
     abi = f"python{major_minor}{build.variables.get('ABIFLAGS', '')}"
     target = facts.target
@@ -319,6 +321,7 @@ def _document(build: BuildFacts, facts: DistributionFacts, core: CoreEntry, exte
         omitted_extensions=facts.omitted,
         sources=tuple(_source(recipe, libraries, licences) for recipe in sorted(licences.paths)),
         toolchain=facts.toolchain,
+        profile=profile,
     )
 
 

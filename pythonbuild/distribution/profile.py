@@ -8,18 +8,32 @@ every archive that was built with one.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
 from typing import IO
 
+from pythonbuild.distribution import typed_json
 from pythonbuild.distribution.archive import TOP, ArchiveError, read_members
+from pythonbuild.distribution.python_json import ProfileEntry
 from pythonbuild.errors import UsageError
 
 #: Where it lies in a distribution, relative to ``python/``.
 PROFILE = "build/profile/cpython.profdata"
+#: Beside it, what CPython's recipe found out about it: the values of a ProfileEntry.
+_REPORT = "build/profile/report.json"
 #: How an indexed profile of LLVM begins (llvm/ProfileData/InstrProf.h: ``\xfflprofi\x81`` as a little-endian number).
-_MAGIC = bytes.fromhex("ff6c70726f666981")
+MAGIC = bytes.fromhex("ff6c70726f666981")
+
+
+def read_profile(top: Path) -> ProfileEntry | None:
+    """Return what is said of a distribution's profile; None if it was built without one."""
+    report = top / _REPORT
+    if not report.is_file():
+        return None
+    said = {"profdata": PROFILE, **json.loads(report.read_text(encoding="utf-8"))}
+    return typed_json.from_text(ProfileEntry, json.dumps(said), _REPORT)
 
 
 def find_profile(path: Path, directory: Path) -> Path:
@@ -47,7 +61,7 @@ def find_profile(path: Path, directory: Path) -> Path:
 
 def _is_profile(path: Path) -> bool:
     with path.open("rb") as content:
-        return content.read(len(_MAGIC)) == _MAGIC
+        return content.read(len(MAGIC)) == MAGIC
 
 
 def _keep(content: IO[bytes], directory: Path) -> Path:

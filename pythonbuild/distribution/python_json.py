@@ -115,6 +115,26 @@ class InterpreterEntry:
 
 
 @dataclass(frozen=True)
+class HotFunction:
+    """A function that the profile knows, and how often the most frequent part of it was run in training."""
+
+    function: str
+    count: int
+
+
+@dataclass(frozen=True)
+class ProfileEntry:
+    """The profile that the compiler was given: what it knows of CPython, and how much of that could not be used."""
+
+    profdata: str
+    sha256: str
+    functions: int
+    functions_run: int
+    unused: int
+    hottest: tuple[HotFunction, ...] = ()
+
+
+@dataclass(frozen=True)
 class PythonJson:
     """The whole document."""
 
@@ -143,6 +163,7 @@ class PythonJson:
     toolchain: Mapping[str, object] = field(default_factory=dict)
     interpreter: InterpreterEntry | None = None
     relinked: Mapping[str, object] = field(default_factory=dict)
+    profile: ProfileEntry | None = None
 
     def to_text(self) -> str:
         """Return the JSON text: the same bytes for the same data."""
@@ -157,7 +178,7 @@ class PythonJson:
 PATH_KEYS = frozenset({
     "python_exe", "python_include", "python_stdlib", "objs", "path_static", "path_dynamic", "static_lib", "shared_lib",
     "inittab_object", "inittab_source", "main_object", "license_path", "license_paths", "tcl_library_path", "run_tests",
-    "python_stdlib_platform_config",
+    "python_stdlib_platform_config", "profdata",
 })  # fmt: skip
 #: Keys that hold texts of others, which are not about paths in the archive.
 _OTHER_TEXTS = frozenset({"toolchain", "relinked", "python_config_vars", "python_paths_abstract"})

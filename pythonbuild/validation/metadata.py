@@ -7,6 +7,7 @@ target's own C library.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
@@ -14,6 +15,7 @@ from pathlib import PurePosixPath
 
 from pythonbuild.cpython.setupfiles import parse_inittab
 from pythonbuild.distribution.objectfile import BITCODE_MAGICS, ET_REL, MACHINES, Elf, library_members
+from pythonbuild.distribution.profile import MAGIC
 from pythonbuild.distribution.python_json import FORMAT_VERSION, NO_INIT_FUNCTION, LinkEntry
 from pythonbuild.distribution.schemas import FILES, problems
 from pythonbuild.validation.checks import NotApplicable, Subject, check
@@ -95,6 +97,25 @@ def target(subject: Subject) -> Iterator[str]:
         yield f"python_version: {document.python_version}, {document.python_include}/patchlevel.h has {found}"
     if not document.python_version.startswith(f"{document.python_major_minor_version}."):
         yield f"python_major_minor_version: {document.python_major_minor_version}, of {document.python_version}"
+
+
+@check("metadata-profile", "a build with PGO has its profile, and no other has one")
+def profile(subject: Subject) -> Iterator[str]:
+    """With ``pgo`` among the build options PYTHON.json tells of the profile, the file has the hash that it tells, and it
+    is one of LLVM's. Without, there is none.
+    """
+    document = subject.document
+    if document.version != FORMAT_VERSION:
+        raise NotApplicable(f"format {document.version} tells of no profile")
+    said, wanted = document.profile, "pgo" in document.build_options.split("+")
+    if (said is not None) != wanted:
+        yield f"profile: {'none' if wanted else 'there is one'}, the build options are {document.build_options}"
+    if said is not None and (file := subject.top / said.profdata).is_file():
+        content = file.read_bytes()
+        if hashlib.sha256(content).hexdigest() != said.sha256:
+            yield f"profile.sha256: {said.sha256}, {said.profdata} has {hashlib.sha256(content).hexdigest()}"
+        if not content.startswith(MAGIC):
+            yield f"{said.profdata}: begins with {content[:8].hex()}, a profile of LLVM with {MAGIC.hex()}"
 
 
 @check("metadata-objects", "every object that CPython linked is listed, once, and is there")

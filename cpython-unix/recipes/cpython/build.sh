@@ -14,8 +14,13 @@ fi
 # shellcheck source=cpython-unix/recipes/cpython/prepare.sh
 . /recipe/prepare.sh
 
+profile=/tools/profile/cpython.profdata
+tally=/build/profile-tally.json
 case +$BUILD_OPTIONS+ in
-    *+pgo+*) compile_flags+=(-fprofile-use=/tools/profile/cpython.profdata -Wno-profile-instr-unprofiled) ;;
+    *+pgo+*)
+        python3 /recipe/profile_report.py check $profile
+        compile_flags+=("-fprofile-use=$profile" -mllvm -pgo-warn-missing-function)
+        ;;
 esac
 
 ldversion=$(sed -n 's/^LDVERSION=[[:space:]]*//p' Makefile)
@@ -23,11 +28,17 @@ case $ldversion in *ABIFLAGS*) ldversion=$series$(sed -n 's/^ABIFLAGS=[[:space:]
 build() {
     make "${make_variables[@]}" CFLAGS_NODIST="${compile_flags[*]}" LDFLAGS_NODIST="${link_flags[*]}" "$@"
 }
+# What was trained; sharedmods are modules for CPython's own tests.
+build_core() {
+    # One link after the other with LTO: each is parallel by itself, and takes the memory of many compilations.
+    case +$BUILD_OPTIONS+ in *+lto+*) build python ;; esac
+    build python "libpython$ldversion.so" libpython3.so "libpython$ldversion.a" platform
+}
 case +$BUILD_OPTIONS+ in
-    # One link after the other: each is parallel by itself, and takes the memory of many compilations.
-    *+lto+*) build python && build "libpython$ldversion.so" ;;
+    *+pgo+*) build_core 2>&1 | python3 /recipe/profile_report.py watch "$tally" ;;
+    *) build_core ;;
 esac
-build python "libpython$ldversion.so" libpython3.so "libpython$ldversion.a" platform "${goals[@]}"
+build "${goals[@]}"
 
 # "-o all": what is wanted is built. libinstall would compile the library three times over, which compile_library.py
 # does once and in a fixed order.
@@ -58,3 +69,9 @@ fi
 python3 /recipe/relocate.py "$root" "$series"
 "$python" -IBS /recipe/compile_library.py "$root/lib/python$series" "/install/lib/python$series"
 python3 /recipe/build_facts.py collect "$OUT/build" "${make_variables[@]}"
+case +$BUILD_OPTIONS+ in
+    *+pgo+*)
+        python3 /recipe/profile_report.py report $profile "$tally" "$OUT/build/profile/report.json"
+        install -m 644 $profile "$OUT/build/profile/"
+        ;;
+esac

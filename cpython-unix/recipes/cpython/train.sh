@@ -26,3 +26,4 @@ esac
 unset LLVM_PROFILE_FILE
 mkdir -p "$OUT/tools/profile"
 llvm-profdata merge --output="$OUT/tools/profile/cpython.profdata" /build/profiles/*.profraw
+python3 /recipe/profile_report.py check "$OUT/tools/profile/cpython.profdata"

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 _IMPORTS = """
-    argparse asyncio collections concurrent.futures dataclasses datetime email.message enum functools http.client inspect
-    json logging multiprocessing pathlib re socket sqlite3 ssl subprocess tempfile typing unittest urllib.request
+    argparse asyncio collections concurrent.futures dataclasses datetime email.message enum functools http.client
+    inspect json logging multiprocessing pathlib re socket sqlite3 ssl subprocess tempfile typing unittest urllib.request
     xml.etree.ElementTree
 """.split()
 
