@@ -284,7 +284,8 @@ def _tcl_scripts(install: Path) -> tuple[str, ...]:
 
 
 def _document(build: BuildFacts, facts: DistributionFacts, core: CoreEntry, extensions: Mapping[str, ExtensionEntry],
-              libraries: _Libraries, licences: _Licences, tcl: tuple[str, ...], profile: ProfileEntry | None) -> PythonJson:  # fmt: skip
+              libraries: _Libraries, licences: _Licences, tcl: tuple[str, ...],
+              profile: ProfileEntry | None) -> PythonJson:  # fmt: skip
     major_minor = ".".join(build.version.split(".")[:2])
     abi = f"python{major_minor}{build.variables.get('ABIFLAGS', '')}"
     target = facts.target

@@ -1,4 +1,4 @@
-"""Which patches a recipe applies, told from its folders: by the same conditions as its ``build.sh``.
+"""Which patches a recipe applies, told from its folders: by the same conditions as its scripts.
 
 ``patches/`` are applied to whatever the source is (driver.sh does it). Of the other folders the recipe decides; what it
 decides by is in :data:`CONDITIONS`, and a folder that is not there is an error, so that no patch goes untold.

@@ -101,7 +101,7 @@ def target(subject: Subject) -> Iterator[str]:
 
 @check("metadata-profile", "a build with PGO has its profile, and no other has one")
 def profile(subject: Subject) -> Iterator[str]:
-    """With ``pgo`` among the build options PYTHON.json tells of the profile, the file has the hash that it tells, and it
+    """With ``pgo`` among the build options PYTHON.json tells of the profile, the file has the hash that it tells, and
     is one of LLVM's. Without, there is none.
     """
     document = subject.document

@@ -217,7 +217,7 @@ def test_patches(tmp_path: Path) -> None:
 def test_every_folder_of_patches_has_its_condition() -> None:
     folders = {(path.parent.name, path.name) for path in (REPOSITORY / "cpython-unix/recipes").glob("*/patches-*")}
     assert folders == set(CONDITIONS)
-    script = (REPOSITORY / "cpython-unix/recipes/cpython/build.sh").read_text()
+    script = (REPOSITORY / "cpython-unix/recipes/cpython/prepare.sh").read_text()
     for words in ('[ "$minor" -le 13 ]', "grep -q 'BIO_eof(biobuf)' Modules/_ssl.c"):
         assert words in script, "the conditions are those of the script"
 

@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 _IMPORTS = """
-    argparse asyncio collections concurrent.futures dataclasses datetime email.message enum functools http.client
-    inspect json logging multiprocessing pathlib re socket sqlite3 ssl subprocess tempfile typing unittest urllib.request
-    xml.etree.ElementTree
+    argparse asyncio collections concurrent.futures dataclasses datetime email.message enum functools
+    http.client inspect json logging multiprocessing pathlib re socket sqlite3 ssl subprocess tempfile typing
+    unittest urllib.request xml.etree.ElementTree
 """.split()
 
 
