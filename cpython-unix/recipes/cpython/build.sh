@@ -30,8 +30,14 @@ build() {
 }
 # What was trained; sharedmods are modules for CPython's own tests.
 build_core() {
-    # One link after the other with LTO: each is parallel by itself, and takes the memory of many compilations.
-    case +$BUILD_OPTIONS+ in *+lto+*) build python ;; esac
+    # One link after the other with LTO: each is parallel by itself, and takes the memory of many compilations. What only
+    # the build runs is linked without.
+    case +$BUILD_OPTIONS+ in
+        *+lto+*)
+            build "PY_CORE_LDFLAGS=\$(PY_LDFLAGS_NOLTO)" Programs/_freeze_module
+            build python
+            ;;
+    esac
     build python "libpython$ldversion.so" libpython3.so "libpython$ldversion.a" platform
 }
 case +$BUILD_OPTIONS+ in

@@ -35,7 +35,7 @@ for option in ${BUILD_OPTIONS//+/ }; do
         lto)
             arguments+=(--with-lto=thin)
             compile_flags+=(-ffat-lto-objects)
-            link_flags+=(-ffat-lto-objects)
+            link_flags+=(-ffat-lto-objects -O3)
             ;;
         *) echo "BUILD_OPTIONS: unknown value $BUILD_OPTIONS" >&2; exit 1 ;;
     esac
