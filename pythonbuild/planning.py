@@ -308,14 +308,14 @@ def _cpython_step(inputs: PlanInputs, before: Sequence[Step], wanted: Iterable[s
 def _profile_step(inputs: PlanInputs, setup: Step, wanted: Iterable[str]) -> Step:
     """Return the step whose tree holds ``tools/profile/cpython.profdata``: trained, or the one that was given.
 
-    The same profile is the same tree, whichever way it came: what uses it has the same key.
+    The same profile is the same tree of a step of the same name, whichever way it came: what uses it has the same key.
     """
+    name = f"profile-{inputs.interpreter.name}"
     if inputs.profile is None:
         use = _cpython_step(inputs, [setup], wanted)
         parameters = {**use.parameters, "STAGE": "train", "PROFILE_TASK": inputs.profile_task, "LICENCE_FILES": ""}
         # The profile is the same for all options that use one.
         del parameters["BUILD_OPTIONS"]
-        name = f"profile-{inputs.interpreter.name}-{inputs.profile_task}"
         return replace(use, name=name, parameters=parameters, memory=1024)
     given = inputs.profile
 
@@ -325,7 +325,7 @@ def _profile_step(inputs: PlanInputs, setup: Step, wanted: Iterable[str]) -> Ste
         shutil.copyfile(context.source(given.name), target)
 
     return Step(
-        name=f"profile-{inputs.interpreter.name}-given",
+        name=name,
         action=CallAction(place),
         sources=(given,),
         files=code_files(inputs.project.repository, "planning.py"),

@@ -109,6 +109,7 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
         raise UsageError("--options: not there for this target", found=options,
                          expected=f"one of {', '.join(target.options)}")  # fmt: skip
     files = Files(fetcher, cached_bases)
+    profile = _profile(request, options)
     inputs = PlanInputs(
         project=project,
         target=target,
@@ -118,7 +119,7 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
         files=files,
         archives=request.archives,
         python_json=request.python_json,
-        profile=_profile(request, options),
+        profile=profile,
         profile_task=request.profile_task,
         tag=request.tag,
     )

@@ -144,3 +144,42 @@ def test_archives_of_the_installation_are_packed_and_checked_when_they_are_wante
     digests = {step.name: "00" * 32 for step in plan.steps}
     other = make_plan(replace(inputs, archives=("install_only",), tag="2")).step(step.name)
     assert action_key(step, digests) != action_key(other, digests), "the tag is part of the name"
+
+
+def with_pgo(inputs: PlanInputs, **changes: object) -> Plan:
+    return make_plan(replace(inputs, options="pgo+lto", **changes))  # type: ignore[arg-type]
+
+
+def test_a_profile_is_trained_where_one_is_used(inputs: PlanInputs) -> None:
+    assert "profile-cpython-3.13.5" not in {step.name for step in make_plan(inputs).steps}
+    plan = with_pgo(inputs)
+    train, use = plan.step("profile-cpython-3.13.5"), plan.step("cpython-3.13.5-pgo+lto")
+    assert train.name in use.needs
+    assert (train.parameters["STAGE"], train.parameters["PROFILE_TASK"]) == ("train", "full")
+    assert (use.parameters["STAGE"], use.parameters.get("PROFILE_TASK")) == ("use", None)
+
+
+def test_all_options_share_one_training(inputs: PlanInputs) -> None:
+    steps = [
+        make_plan(replace(inputs, options=options)).step("profile-cpython-3.13.5") for options in ("pgo", "pgo+lto")
+    ]
+    digests = dict.fromkeys(dependencies(steps[0]), "00" * 32)
+    assert action_key(steps[0], digests) == action_key(steps[1], digests)
+
+
+def test_the_same_profile_gives_the_same_key_however_it_came(inputs: PlanInputs) -> None:
+    given = PinnedFile("cpython.profdata", "cd" * 32, lambda: Path("/nowhere"))
+    plans = [with_pgo(inputs), with_pgo(inputs, profile_task="quick"), with_pgo(inputs, profile=given)]
+    digests = {step.name: "00" * 32 for plan in plans for step in plan.steps}
+    trainings = {action_key(plan.step("profile-cpython-3.13.5"), digests) for plan in plans}
+    assert len(trainings) == len(plans)
+    assert len({action_key(plan.step("cpython-3.13.5-pgo+lto"), digests) for plan in plans}) == 1
+
+
+def test_dependencies_are_the_same_steps_for_all_options(inputs: PlanInputs) -> None:
+    plain, optimised = make_plan(inputs), with_pgo(inputs)
+    digests = {step.name: "00" * 32 for plan in (plain, optimised) for step in plan.steps}
+    own = {step.name for step in plain.steps if "3.13.5" in step.name} - {"setup-cpython-3.13.5"}
+    for step in plain.steps:
+        if step.name not in own:
+            assert action_key(step, digests) == action_key(optimised.step(step.name), digests), step.name

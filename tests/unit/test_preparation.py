@@ -68,6 +68,8 @@ def test_a_source_tree_is_packed_by_its_content_alone(tmp_path: Path) -> None:
     ({"python": "2.7"}, "--python: unknown source"),
     ({"target_triple": "sparc"}, "--target-triple: unknown target: found sparc"),
     ({"options": "fast"}, "--options: not there for this target: found fast, expected one of"),
+    ({"profile": Path("/nowhere")}, "--profile: nothing would use it: found --options noopt, expected pgo or pgo+lto"),
+    ({"options": "pgo", "profile": Path("/nowhere")}, "--profile: /nowhere cannot be used: found No such file"),
 ])  # fmt: skip
 def test_wishes_that_cannot_be_met(tmp_path: Path, wish: dict[str, object], words: str) -> None:
     asked = request(tmp_path, **wish)

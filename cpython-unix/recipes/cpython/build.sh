@@ -41,7 +41,11 @@ build_core() {
     build python "libpython$ldversion.so" libpython3.so "libpython$ldversion.a" platform
 }
 case +$BUILD_OPTIONS+ in
-    *+pgo+*) build_core 2>&1 | python3 /recipe/profile_report.py watch "$tally" ;;
+    *+pgo+*)
+        build_core 2>&1 | python3 /recipe/profile_report.py watch "$tally"
+        python3 /recipe/profile_report.py report $profile "$tally" "$OUT/build/profile/report.json"
+        install -m 644 $profile "$OUT/build/profile/"
+        ;;
     *) build_core ;;
 esac
 build "${goals[@]}"
@@ -75,9 +79,3 @@ fi
 python3 /recipe/relocate.py "$root" "$series"
 "$python" -IBS /recipe/compile_library.py "$root/lib/python$series" "/install/lib/python$series"
 python3 /recipe/build_facts.py collect "$OUT/build" "${make_variables[@]}"
-case +$BUILD_OPTIONS+ in
-    *+pgo+*)
-        python3 /recipe/profile_report.py report $profile "$tally" "$OUT/build/profile/report.json"
-        install -m 644 $profile "$OUT/build/profile/"
-        ;;
-esac
