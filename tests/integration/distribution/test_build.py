@@ -113,15 +113,3 @@ def test_two_at_once_share_the_store(first: Run, tmp_path: Path) -> None:
         (published,) = [event for event in events if event["event"] == "Published"]
         assert published["sha256"] == first.sha256
     assert sorted(statuses) == ["built", "cached"]
-
-
-def test_a_source_tree_of_one_s_own(first: Run, tmp_path: Path) -> None:
-    """--python-source with an unpacked release: built as the version that its patchlevel.h says."""
-    archives = sorted((CACHE / "downloads").glob("*3.11.2*.tgz"))
-    if not archives:
-        build(tmp_path / "dist", "--python", "3.11.2", "--dry-run")
-        archives = sorted((CACHE / "downloads").glob("*3.11.2*.tgz"))
-    subprocess.run(["tar", "-xf", archives[0], "-C", tmp_path], check=True)
-    (tree,) = [path.parent for path in tmp_path.glob("*/configure")]
-    run = build(tmp_path / "dist", "--python-source", str(tree))
-    assert run.archive.name.startswith("cpython-3.11.2-")

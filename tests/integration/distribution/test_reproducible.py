@@ -15,13 +15,11 @@ from typing import Any
 
 import pytest
 
-from pythonbuild.distribution.archive import read_metadata
 from pythonbuild.elsewhere import remove
 from tests.integration.conftest import CACHE, REPOSITORY, Run, build, clean, command
 from tests.integration.distribution.test_build import copy_of_checkout
 
-#: The optimised one: another version, and as fast as it gets, but for the length of its training.
-OPTIMISED = ("--python", "3.13.5", "--optimized", "--profile-task", "quick")
+OTHER_VERSION = "3.11.2"
 
 
 @pytest.fixture(scope="module")
@@ -61,29 +59,15 @@ def test_the_same_archive_under_other_conditions(first: Run, verified: tuple[int
     assert same_user or here["user"].startswith("nobody")
 
 
-@pytest.fixture(scope="module")
-def optimised(first: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return build(tmp_path_factory.mktemp("optimised"), *OPTIMISED)
-
-
-def test_the_optimised_one_stands_on_the_dependencies_of_the_first(optimised: Run) -> None:
-    assert optimised.archive.name.startswith("cpython-3.13.5-")
-    assert "-pgo+lto-" in optimised.archive.name
-    assert not any(step in optimised.built for step in ("openssl", "sqlite", "root")), "dependencies are built once"
-    document = json.loads(read_metadata(optimised.archive))
-    assert document["profile"]["functions_run"] > 5000
-    assert document["profile"]["unused"] < document["profile"]["functions"] / 50
-
-
-def test_its_profile_builds_it_again(
-    optimised: Run, verified: tuple[int, dict[str, Any]], work: Path, tmp_path: Path
+def test_another_version_on_the_dependencies_of_the_first(
+    first: Run, verified: tuple[int, dict[str, Any]], work: Path, tmp_path: Path
 ) -> None:
-    """Elsewhere, from the archive alone: no training there, the same bytes. And here nothing is built at all."""
-    status, answer = verify(work, optimised.archive)
+    run = build(tmp_path / "dist", "--python", OTHER_VERSION)
+    assert run.archive.name.startswith(f"cpython-{OTHER_VERSION}-")
+    assert not any(step in run.built for step in ("openssl", "sqlite", "root")), "dependencies are built once"
+    status, answer = verify(work, run.archive)
     assert (status, answer["identical"]) == (0, True), answer["comparisons"]
     assert int(answer["conditions"]["steps built"][1]) < 10
-    again = build(tmp_path / "dist", *OPTIMISED[:3], "--profile", str(optimised.archive))
-    assert (again.built, again.sha256) == (["profile-cpython-3.13.5"], optimised.sha256)
 
 
 def test_a_build_that_stores_the_time_is_found_out(

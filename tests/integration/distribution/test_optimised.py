@@ -1,0 +1,58 @@
+"""``--optimized``, of another version, from an unpacked tree, with the shortest training: as fast as it gets otherwise.
+
+That a profile gives the same bytes in another place is proven by ``verify-reproducible`` on the archive
+(docs/reproducibility.rst): it takes longer than the tests may.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pythonbuild.distribution.archive import read_metadata
+from tests.integration.conftest import CACHE, Run, build
+
+VERSION = "3.13.5"
+
+
+@pytest.fixture(scope="module")
+def tree(first: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An unpacked release: what somebody who works on CPython has."""
+    place = tmp_path_factory.mktemp("source")
+    if not (archives := sorted((CACHE / "downloads").glob(f"*{VERSION}*.tar.xz"))):
+        build(place / "dist", "--python", VERSION, "--dry-run")
+        archives = sorted((CACHE / "downloads").glob(f"*{VERSION}*.tar.xz"))
+    subprocess.run(["tar", "-xf", archives[0], "-C", place], check=True)
+    (unpacked,) = [path.parent for path in place.glob("*/configure")]
+    return unpacked
+
+
+@pytest.fixture(scope="module")
+def optimised(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    output = tmp_path_factory.mktemp("optimised")
+    return build(output, "--python-source", str(tree), "--optimized", "--profile-task", "quick")
+
+
+def test_a_source_tree_of_one_s_own(optimised: Run) -> None:
+    """Built as the version that its patchlevel.h says, on the dependencies of the first build."""
+    assert optimised.archive.name.startswith(f"cpython-{VERSION}-")
+    assert "-pgo+lto-" in optimised.archive.name
+    assert not any(step in optimised.built for step in ("openssl", "sqlite", "root")), "dependencies are built once"
+
+
+def test_the_profile_is_in_the_archive_and_told_of(optimised: Run) -> None:
+    profile = json.loads(read_metadata(optimised.archive))["profile"]
+    assert profile["functions_run"] > 5000
+    assert profile["unused"] < profile["functions"] / 50
+    assert "_PyEval_EvalFrameDefault" in {entry["function"] for entry in profile["hottest"]}
+
+
+def test_its_profile_gives_it_again(optimised: Run, tree: Path, tmp_path: Path) -> None:
+    """The step that uses the profile is the same, whichever way the profile came: nothing is compiled again."""
+    again = build(tmp_path / "dist", "--python-source", str(tree), "--options", "pgo+lto", "--profile",
+                  str(optimised.archive))  # fmt: skip
+    assert again.built == [f"profile-cpython-{VERSION}"]
+    assert again.sha256 == optimised.sha256
