@@ -236,12 +236,15 @@ def _recipe_step(inputs: PlanInputs, recipe: Recipe) -> Step:
 
 
 def _recipe_files(project: Project, recipe: Recipe) -> tuple[InputFile, ...]:
-    own = [path for path in sorted(recipe.directory.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
-    return (
-        InputFile("driver.sh", project.unix / "recipes" / "driver.sh"),
-        *(InputFile(path.relative_to(recipe.directory).as_posix(), path) for path in own),
-        *(InputFile(path.name, path) for path in recipe.includes),
-    )
+    files = [InputFile("driver.sh", project.unix / "recipes" / "driver.sh"), *_files_below(recipe.directory, "")]
+    for path in recipe.includes:
+        files += _files_below(path, f"{path.name}/") if path.is_dir() else [InputFile(path.name, path)]
+    return tuple(files)
+
+
+def _files_below(directory: Path, prefix: str) -> list[InputFile]:
+    paths = [path for path in sorted(directory.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    return [InputFile(prefix + path.relative_to(directory).as_posix(), path) for path in paths]
 
 
 def _script_environment(target: Target, recipe: Recipe, source: Source | None, version: str,
@@ -288,21 +291,31 @@ def _setup_step(inputs: PlanInputs) -> Step:
 
 def _cpython_step(inputs: PlanInputs, before: Sequence[Step], wanted: Iterable[str]) -> Step:
     """Return the step that builds CPython; ``before`` are what it needs besides the compiler and the dependencies."""
-    interpreter, recipe = inputs.interpreter, inputs.project.recipes["cpython"]
+    step = _on_dependencies(inputs, "cpython", before, wanted)
+    return replace(
+        step,
+        name=f"{inputs.interpreter.name}-{inputs.options}",
+        parameters={**step.parameters, "LICENCE_NAME": "cpython", "BUILD_OPTIONS": inputs.options},
+        memory=2048 if "lto" in inputs.options.split("+") else 1024,
+    )
+
+
+def _on_dependencies(inputs: PlanInputs, recipe_name: str, before: Sequence[Step], wanted: Iterable[str]) -> Step:
+    """Return a step that runs a recipe on CPython's source, with all that CPython is linked with."""
+    interpreter, recipe = inputs.interpreter, inputs.project.recipes[recipe_name]
     needs = with_needs(inputs.project.recipes, [*wanted, *recipe.needs])
-    environment = _script_environment(inputs.target, recipe, interpreter.source, interpreter.version,
-                                      [interpreter.file])  # fmt: skip
     return Step(
-        name=f"{interpreter.name}-{inputs.options}",
+        name=f"{recipe_name}-{interpreter.version}",
         action=RecipeAction(_DRIVER, root="root"),
         needs=(*_COMPILER_STEPS, *(need.name for need in needs), *(step.name for step in before)),
         files=_recipe_files(inputs.project, recipe),
         sources=(interpreter.file,),
-        parameters={**environment, "LICENCE_NAME": "cpython", "STAGE": "use", "BUILD_OPTIONS": inputs.options},
+        parameters=_script_environment(inputs.target, recipe, interpreter.source, interpreter.version,
+                                       [interpreter.file]),
         target=inputs.target.triple,
         weight=recipe.weight,
-        memory=2048 if "lto" in inputs.options.split("+") else 1024,
-    )
+        memory=1024,
+    )  # fmt: skip
 
 
 def _profile_step(inputs: PlanInputs, setup: Step, wanted: Iterable[str]) -> Step:
@@ -310,13 +323,9 @@ def _profile_step(inputs: PlanInputs, setup: Step, wanted: Iterable[str]) -> Ste
 
     The same profile is the same tree of a step of the same name, whichever way it came: what uses it has the same key.
     """
-    name = f"profile-{inputs.interpreter.name}"
+    train = _on_dependencies(inputs, "cpython-profile", [setup], wanted)
     if inputs.profile is None:
-        use = _cpython_step(inputs, [setup], wanted)
-        parameters = {**use.parameters, "STAGE": "train", "PROFILE_TASK": inputs.profile_task, "LICENCE_FILES": ""}
-        # The profile is the same for all options that use one.
-        del parameters["BUILD_OPTIONS"]
-        return replace(use, name=name, parameters=parameters, memory=1024)
+        return replace(train, parameters={**train.parameters, "PROFILE_TASK": inputs.profile_task, "LICENCE_FILES": ""})
     given = inputs.profile
 
     def place(context: CallContext) -> None:
@@ -325,7 +334,7 @@ def _profile_step(inputs: PlanInputs, setup: Step, wanted: Iterable[str]) -> Ste
         shutil.copyfile(context.source(given.name), target)
 
     return Step(
-        name=name,
+        name=train.name,
         action=CallAction(place),
         sources=(given,),
         files=code_files(inputs.project.repository, "planning.py"),

@@ -31,8 +31,10 @@ def _recipe(directory: Path, node: Node, repository: Path) -> Recipe:
     includes = []
     for element in keys["includes"].elements() if "includes" in keys else []:
         path = repository / element.text()
-        if not path.is_file():
-            raise element.fail("no such file", found=element.text(), expected="a path below the repository")
+        if not path.exists():
+            raise element.fail(
+                "no such file or directory", found=element.text(), expected="a path below the repository"
+            )
         includes.append(path)
     if not (directory / "build.sh").is_file():
         raise node.fail("no build.sh beside it")

@@ -57,7 +57,7 @@ def test_goals_are_the_checks_and_the_archive(inputs: PlanInputs) -> None:
 
 def test_every_recipe_is_used_by_some_version() -> None:
     used = {step.name for version in ("3.11.2", "3.13.5", "3.14.10") for step in make_plan(plan_inputs(version)).steps}
-    assert set(Project(REPOSITORY).recipes) - used == {"cpython"}
+    assert set(Project(REPOSITORY).recipes) - used == {"cpython", "cpython-profile"}
 
 
 def test_dependencies_are_the_same_steps_for_every_python() -> None:
@@ -151,17 +151,20 @@ def with_pgo(inputs: PlanInputs, **changes: object) -> Plan:
 
 
 def test_a_profile_is_trained_where_one_is_used(inputs: PlanInputs) -> None:
-    assert "profile-cpython-3.13.5" not in {step.name for step in make_plan(inputs).steps}
+    assert "cpython-profile-3.13.5" not in {step.name for step in make_plan(inputs).steps}
     plan = with_pgo(inputs)
-    train, use = plan.step("profile-cpython-3.13.5"), plan.step("cpython-3.13.5-pgo+lto")
+    train, use = plan.step("cpython-profile-3.13.5"), plan.step("cpython-3.13.5-pgo+lto")
     assert train.name in use.needs
-    assert (train.parameters["STAGE"], train.parameters["PROFILE_TASK"]) == ("train", "full")
-    assert (use.parameters["STAGE"], use.parameters.get("PROFILE_TASK")) == ("use", None)
+    assert (train.parameters["PROFILE_TASK"], use.parameters.get("PROFILE_TASK")) == ("full", None)
+    assert (train.parameters.get("BUILD_OPTIONS"), use.parameters["BUILD_OPTIONS"]) == (None, "pgo+lto")
+    seen = {file.name for file in train.files}
+    assert {"build.sh", "driver.sh", "prepare.sh", "patches-before-3.14/getpath-know-libpython.patch"} <= seen
+    assert "training/train.py" in seen - {file.name for file in use.files}
 
 
 def test_all_options_share_one_training(inputs: PlanInputs) -> None:
     steps = [
-        make_plan(replace(inputs, options=options)).step("profile-cpython-3.13.5") for options in ("pgo", "pgo+lto")
+        make_plan(replace(inputs, options=options)).step("cpython-profile-3.13.5") for options in ("pgo", "pgo+lto")
     ]
     digests = dict.fromkeys(dependencies(steps[0]), "00" * 32)
     assert action_key(steps[0], digests) == action_key(steps[1], digests)
@@ -171,7 +174,7 @@ def test_the_same_profile_gives_the_same_key_however_it_came(inputs: PlanInputs)
     given = PinnedFile("cpython.profdata", "cd" * 32, lambda: Path("/nowhere"))
     plans = [with_pgo(inputs), with_pgo(inputs, profile_task="quick"), with_pgo(inputs, profile=given)]
     digests = {step.name: "00" * 32 for plan in plans for step in plan.steps}
-    trainings = {action_key(plan.step("profile-cpython-3.13.5"), digests) for plan in plans}
+    trainings = {action_key(plan.step("cpython-profile-3.13.5"), digests) for plan in plans}
     assert len(trainings) == len(plans)
     assert len({action_key(plan.step("cpython-3.13.5-pgo+lto"), digests) for plan in plans}) == 1
 

@@ -4,12 +4,7 @@
 # from. /tools/cpython/Setup.local says what becomes of each extension module, /tools/profile/cpython.profdata (if
 # BUILD_OPTIONS has pgo) which code is hot.
 #
-# STAGE: use, or train, which makes that profile. It depends on time and chance; what use makes of it does not.
 # BUILD_OPTIONS: noopt, debug, pgo, lto or pgo+lto.
-
-if [ "$STAGE" = train ]; then
-    exec bash -eu /recipe/train.sh
-fi
 
 # shellcheck source=cpython-unix/recipes/cpython/prepare.sh
 . /recipe/prepare.sh

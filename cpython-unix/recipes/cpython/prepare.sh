@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # what is set here is used by the scripts that read this one
-# The source, patched and configured; both stages of build.sh begin with it. Afterwards ``make_variables`` are what
-# every call of make is given, ``compile_flags`` and ``link_flags`` what the stage adds to.
+# The source, patched and configured; the cpython-profile recipe and this one begin with it. Afterwards ``make_variables`` are what
+# every call of make is given, ``compile_flags`` and ``link_flags`` what each adds to.
 
 series=${SOURCE_VERSION%.*}
 minor=${series#3.}
@@ -25,7 +25,7 @@ make_variables=("LINK_PYTHON_OBJS=\$(LIBRARY_OBJS)" "LINK_PYTHON_DEPS=\$(LIBRARY
 compile_flags=()
 link_flags=()
 # --enable-optimizations only says which goal make has by itself, and tells readers of CONFIG_ARGS: what the compiler is
-# given for it stands in train.sh and build.sh. Fat objects hold machine code beside the compiler's own form, so that any
+# given for it stands in the two build.sh. Fat objects hold machine code beside the compiler's own form, so that any
 # linker can use them without LTO.
 for option in ${BUILD_OPTIONS//+/ }; do
     case $option in

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The stage before build.sh's: an instrumented interpreter does what PROFILE_TASK says, and counts. The result is
-# /out/tools/profile/cpython.profdata.
+# CPython's profile: an instrumented interpreter does what PROFILE_TASK (full or quick) says, and counts. The result is
+# /out/tools/profile/cpython.profdata; it depends on time and chance. What the cpython recipe makes of it does not.
 #
 # Its objects are compiled without LTO: the counters are placed before anything that LTO does, so the profile is the same
 # for every build that uses one, and the instrumented programs are linked in a second instead of minutes.
