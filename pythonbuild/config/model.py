@@ -64,8 +64,8 @@ class Recipe:
 
     ``source`` names an entry of the sources file ("" for recipes without one); ``needs`` are other recipes whose
     trees it sees under /tools; ``parameters`` become environment variables of the script; ``includes`` are further
-    files and directories (repository-relative) seen in /recipe beside the script; ``lock`` names a package lock whose .deb files are
-    seen in /sources.
+    files and directories (repository-relative) seen in /recipe beside the script; ``lock`` names a package lock whose
+    .deb files are seen in /sources.
     """
 
     name: str
