@@ -25,11 +25,13 @@ build() {
 }
 # What was trained; sharedmods are modules for CPython's own tests.
 build_core() {
-    # One link after the other with LTO: each is parallel by itself, and takes the memory of many compilations. What only
-    # the build runs is linked without.
     case +$BUILD_OPTIONS+ in
         *+lto+*)
-            build "PY_CORE_LDFLAGS=\$(PY_LDFLAGS_NOLTO)" Programs/_freeze_module
+            # What only the build runs is linked from the machine code of the fat objects. (CPython's own flags for these
+            # two say ThinLTO, because objects without machine code need it.)
+            make "${make_variables[@]}" CFLAGS_NODIST="${compile_flags[*]}" CONFIGURE_LDFLAGS_NOLTO=-fno-lto \
+                "PY_CORE_LDFLAGS=\$(PY_LDFLAGS_NOLTO)" Programs/_freeze_module _bootstrap_python
+            # One link after the other: each is parallel by itself, and takes the memory of many compilations.
             build python
             ;;
     esac
