@@ -215,7 +215,7 @@ def run_verify_reproducible(arguments: Arguments, repository: Path, screen: Scre
     from pythonbuild.cli.render.text import columns
     from pythonbuild.reproducibility import Wishes, verify
 
-    given = {name for name in ("python", "target_triple", "options") if arguments.origin(name)}
+    given = {name for name in ("python", "target_triple", "options", "archives") if arguments.origin(name)}
     wishes = Wishes(make_request(arguments, repository), arguments["against"], arguments["work"], arguments["keep"],
                     given)  # fmt: skip
     done = verify(wishes, screen)

@@ -221,8 +221,8 @@ COMMANDS = (
         "Build what the flags say twice, from empty stores, in different directories, environments and time zones, as"
         " different users, with different numbers of jobs; or once, --against an archive that somebody else has built."
         " Ends with status 0 when the archives are the same byte by byte, else with 1. docs/reproducibility.rst",
-        (*_WHAT, "--against", "--environment", "--jobs", "--steps-at-once", "--work", "--keep", "--cache-dir",
-         *_SOURCES, "--log-format", "--json"),
+        (*_WHAT, "--against", "--archives", "--tag", "--environment", "--jobs", "--steps-at-once", "--work", "--keep",
+         "--cache-dir", *_SOURCES, "--log-format", "--json"),
     ),
     Command(
         "relock",
