@@ -19,6 +19,7 @@ is one that is wrong.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -36,7 +37,7 @@ from pythonbuild.distribution.identity import identify
 from pythonbuild.distribution.names import ArchiveName, ArchiveNameError, read_name
 from pythonbuild.distribution.signing import SUFFIXES, Signer
 from pythonbuild.engine.files import FileLock
-from pythonbuild.errors import DistributionError, OutputError, UsageError
+from pythonbuild.errors import DistributionError, NoSpaceError, OutputError, UsageError
 
 METADATA_NAME = "download-metadata.json"
 SUMS_NAME = "SHA256SUMS"
@@ -44,6 +45,8 @@ SUMS_NAME = "SHA256SUMS"
 #: the sooner they are there.
 _PREFERENCE = ("full", "install_only", "install_only_stripped")
 _COMPRESSIONS = ("gz", "zst")
+#: What a killed attempt leaves: a file beside its place, under the name of a process.
+_UNFINISHED = re.compile(r"\.(cpython-.+|SHA256SUMS.*|download-metadata\.json)\.\d+")
 _SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
@@ -103,6 +106,8 @@ def publish(archives: Sequence[Path], directory: Path, base_url: str = "", signe
     Raises ArchiveError and ArchiveNameError for what is no archive or has a wrong name, PublishError for another
     archive of the same name in ``directory``, OutputError when that cannot be written, SigningError.
     """
+    if directory.exists() and not directory.is_dir():
+        raise UsageError(f"publish: {directory} is a file", expected="first the directory, then archives")
     for signer in signers:
         signer.prepare()
     for path in archives:
@@ -114,6 +119,7 @@ def publish(archives: Sequence[Path], directory: Path, base_url: str = "", signe
         lock = FileLock(directory / ".publishing")
         lock.acquire()
         try:
+            _sweep(directory)
             return _add(checked, directory, base_url, signers)
         finally:
             lock.release(remove=True)
@@ -124,6 +130,8 @@ def _written(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpaceError(f"publish: no space left in {directory}", advice="free some") from error
         raise OutputError(f"publish: {error.filename or directory} cannot be written", found=error.strerror,
                           advice="name a directory that can") from error  # fmt: skip
 
@@ -139,6 +147,13 @@ def _new_directory(directory: Path) -> Iterator[None]:
             with suppress(OSError):
                 directory.rmdir()
         raise
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what a killed attempt has left; nobody else publishes here now."""
+    for path in directory.iterdir():
+        if _UNFINISHED.fullmatch(path.name):
+            path.unlink()
 
 
 def _add(checked: Mapping[Path, str], directory: Path, base_url: str, signers: Sequence[Signer]) -> Published:

@@ -33,6 +33,10 @@ NAMESPACE = "file"
 TOKEN = "SIGSTORE_IDENTITY_TOKEN"  # noqa: S105 - a variable's name
 
 
+#: No key is larger; ssh-keygen looks at another file, such as an archive, for minutes.
+_LARGEST = 1 << 16
+
+
 class SigningError(BuildError):
     """Nothing was signed, so nothing is published."""
 
@@ -64,8 +68,9 @@ class SshSigner:
     suffix: str = SSH_SUFFIX
 
     def prepare(self) -> None:
-        if not self.key.is_file():
-            raise UsageError(f"--sign-key: {self.key} is not a file", expected="a private SSH key",
+        found = "no file" if not self.key.is_file() else f"{size} bytes" if (size := _size(self.key)) > _LARGEST else ""
+        if found:
+            raise UsageError(f"--sign-key: {self.key} is not a key", found=found, expected="an SSH key's file",
                              advice="ssh-keygen -t ed25519 makes one")  # fmt: skip
         if shutil.which("ssh-keygen") is None:
             raise SigningError("--sign-key: this machine has no ssh-keygen", advice="install OpenSSH's client")
@@ -154,6 +159,10 @@ class SigstoreSigner:
             wanted = "a client trust configuration in JSON, as sigstore's tools take it"
             raise SigningError(f"--trust-config: {self.trust_config} cannot be used", found=_said(error),
                                expected=wanted) from error  # fmt: skip
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
 
 
 def _token_at_hand() -> Any:

@@ -169,8 +169,9 @@ def test_keys_that_are_none(archive: Path, key: Path, tmp_path: Path) -> None:
             with pytest.raises(SigningError, match=f"--sign-key: ssh-keygen cannot sign with {bad}: found"):
                 publish([archive], tmp_path / "out", signers=[SshSigner(bad)])
     environment.undo()
-    with pytest.raises(UsageError, match="is not a file"):
-        publish([archive], tmp_path / "out", signers=[SshSigner(tmp_path)])
+    for bad, found in ((tmp_path, "no file"), (write(tmp_path / "large", bytes(1 << 17)), "131072 bytes")):
+        with pytest.raises(UsageError, match=f"--sign-key: {bad} is not a key: found {found}, expected an SSH key"):
+            publish([archive], tmp_path / "out", signers=[SshSigner(bad)])
     assert not (tmp_path / "out").exists()
 
 
