@@ -268,6 +268,13 @@ def test_every_kind_and_what_lies_beside_it(checkout: Path) -> None:
     assert difference.detail.startswith("key told: ")
 
 
+def test_the_real_command_understands_the_flags(checkout: Path) -> None:
+    asked = wishes(checkout, "--archives", "install_only", "--tag", "7", "--optimized").request
+    conditions = elsewhere.Conditions(checkout, elsewhere.myself(), "sandbox", 2, 0o022, {})
+    again = make_request(parse(elsewhere.flags(conditions, asked), {}), checkout)
+    assert (again.archives, again.tag, again.optimized) == (("install_only",), "7", True)
+
+
 def test_a_companion_that_only_one_build_has(checkout: Path) -> None:
     (checkout / "intoto").write_text("'first' in here or os.remove(file.name)")
     verification = verified(checkout, "1")
