@@ -93,8 +93,12 @@ class Published:
 
 
 def find_archives(directory: Path) -> list[Path]:
-    """Return everything in a directory that has an archive's name. Raises UsageError when there is nothing."""
+    """Return everything in a directory that has an archive's name. Raises UsageError when there is nothing.
+
+    Not what was linked again: that is somebody's own Python, which no installer should take for this version's.
+    """
     found = [path for path in sorted(directory.glob("cpython-*.tar.*")) if path.suffix in (".gz", ".zst")]
+    found = [path for path in found if "-relinked-" not in path.name]
     if not found:
         raise UsageError(f"publish: no archives in {directory}", advice="build some, or name them")
     return found
