@@ -18,11 +18,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
+from pythonbuild.config.targets import find_target
+from pythonbuild.distribution import sbom_text, statement
 from pythonbuild.distribution.archive import read_metadata
-from pythonbuild.distribution.compare import Comparison, compare
+from pythonbuild.distribution.compare import Comparison, compare, compare_texts
 from pythonbuild.distribution.diffoscope import look_deeper
 from pythonbuild.distribution.later_json import read_any_format
+from pythonbuild.distribution.names import ArchiveName, ArchiveNameError, read_name
 from pythonbuild.distribution.profile import find_profile
 from pythonbuild.elsewhere import (
     Built,
@@ -38,6 +42,7 @@ from pythonbuild.elsewhere import (
     remove,
 )
 from pythonbuild.engine.events import EventSink, Note
+from pythonbuild.errors import UsageError
 
 #: 2001-02-03 04:05:06 UTC: no file of the project is that old.
 _LONG_AGO = 981173106
@@ -89,6 +94,7 @@ def verify(wishes: Wishes, sink: EventSink) -> Verification:
     """Build and compare. Raises UsageError for what cannot be asked for, ElsewhereError when a build fails."""
     if wishes.against:
         wishes = replace(wishes, request=as_described(wishes.request, wishes.against, wishes.given))
+    wishes = _with_full_archive(wishes)
     with _workplace(wishes, sink) as work:
         remarks: list[str] = []
         first, second = _plan(wishes, work, remarks)
@@ -96,7 +102,7 @@ def verify(wishes: Wishes, sink: EventSink) -> Verification:
         pairs = _pairs(wishes.against, [build.archives if build else () for build in builds])
         contents = work / "differing"
         remove(contents)
-        comparisons = tuple(compare(one, other, contents) for one, other in pairs)
+        comparisons = tuple(comparison for pair in pairs for comparison in _compared(*pair, contents, wishes.against))
         rows = _table(wishes.against, (first, second), builds)
         if all(comparison.identical for comparison in comparisons):
             return Verification(rows, comparisons, tuple(remarks), kept=work if _stays(wishes) else None)
@@ -104,7 +110,21 @@ def verify(wishes: Wishes, sink: EventSink) -> Verification:
 
 
 def as_described(request: Request, archive: Path, given: Collection[str]) -> Request:
-    """Return the request that asks for what an archive is, in everything that the user has not said himself."""
+    """Return the request that asks for what an archive is, in everything that the user has not said himself.
+
+    A full archive says it in PYTHON.json, that of an installation alone in its name.
+    """
+    if "archives" in given:
+        raise UsageError("--archives and --against exclude each other", found=archive.name,
+                         expected="one of them: the archive tells its kind")  # fmt: skip
+    name = _named(archive)
+    if name and name.kind != "full":
+        request = replace(request, archives=(name.kind,), tag=request.tag or name.tag,
+                          python=request.python if "python" in given else name.version,
+                          target_triple=request.target_triple if "target_triple" in given else name.triple)  # fmt: skip
+        if "options" in given:
+            return request
+        return replace(request, options=name.options) if name.options else replace(request, optimized=True)
     document = read_any_format(read_metadata(archive), str(archive))
     return replace(
         request,
@@ -113,6 +133,13 @@ def as_described(request: Request, archive: Path, given: Collection[str]) -> Req
         options=request.options if "options" in given else document.build_options,
         python_json=document.version,
     )
+
+
+def _named(path: Path) -> ArchiveName | None:
+    try:
+        return read_name(path.name)
+    except ArchiveNameError:
+        return None
 
 
 def _stays(wishes: Wishes) -> bool:
@@ -218,9 +245,9 @@ def _build_both(wishes: Wishes, first: Conditions, second: Conditions,
         if (first.cache / "locks").is_dir():
             shutil.copytree(first.cache / "locks", second.cache / "locks", dirs_exist_ok=True)
             give(second.cache, second.user)
-    trained = wishes.against or next(iter(built.archives if built else ()), None)
-    if trained and request.profile is None and _has_profile(trained):
+    if _needs_profile(request):
         # Training is not repeatable, what is made of its profile is: the second build takes the first one's.
+        trained = next(path for path in (built.archives if built else [wishes.against]) if path and _is_full(path))
         request = replace(request, profile=find_profile(trained, second.cache / "downloads"))
         give(second.cache, second.user)
     again = _build(second, request, "second", sink)
@@ -230,8 +257,28 @@ def _build_both(wishes: Wishes, first: Conditions, second: Conditions,
     return built, again
 
 
-def _has_profile(archive: Path) -> bool:
-    return "pgo" in read_any_format(read_metadata(archive), str(archive)).build_options.split("+")
+def _needs_profile(request: Request) -> bool:
+    """Tell whether a build would train, because it is optimised by a profile and none is given."""
+    options = request.options
+    if request.optimized:
+        options = find_target(Project(request.repository).targets, request.target_triple).options[-1]
+    return "pgo" in options.split("+") and request.profile is None
+
+
+def _is_full(archive: Path) -> bool:
+    name = _named(archive)
+    return name is None or name.kind == "full"
+
+
+def _with_full_archive(wishes: Wishes) -> Wishes:
+    """Return what is to be done so that the second build has the first one's profile: only full archives hold it."""
+    request = wishes.request
+    if not _needs_profile(request) or "full" in request.archives:
+        return wishes
+    if wishes.against:
+        raise UsageError(f"--against: {wishes.against} holds no profile, and was built with one",
+                         expected="the full archive of the same build, or its profile by --profile")  # fmt: skip
+    return replace(wishes, request=replace(request, archives=("full", *request.archives)))
 
 
 def _build(conditions: Conditions, request: Request, label: str, sink: EventSink) -> Built:
@@ -244,11 +291,32 @@ def _pairs(against: Path | None, archives: Sequence[Sequence[Path]]) -> list[tup
     """Return which archives belong together: those published at the same place, or the one like the given one."""
     first, second = archives
     if against:
-        same = [path for path in second if path.name == against.name]
-        return [(against, (same or list(second))[0])]
+        form = _form(against)
+        return [(against, next((path for path in second if _form(path) == form), second[0]))]
     if len(first) != len(second):
         raise ElsewhereError("the builds gave different numbers of archives", found=f"{len(first)} and {len(second)}")
     return list(zip(first, second, strict=True))
+
+
+def _form(path: Path) -> tuple[str, str]:
+    """Return what tells the archives of one build apart."""
+    name = _named(path)
+    return (name.kind, name.compression) if name else ("full", path.suffix)
+
+
+def _compared(first: Path, second: Path, contents: Path, against: Path | None) -> Iterator[Comparison]:
+    """Compare two archives and what was written beside them.
+
+    The statement of somebody else's archive tells how he asked for it and from which commit: that may be another, so
+    it is compared only when both builds are ours.
+    """
+    yield compare(first, second, contents)
+    for suffix in (sbom_text.SUFFIX, statement.SUFFIX):
+        one, other = (path.with_name(path.name + suffix) for path in (first, second))
+        if against and (suffix == statement.SUFFIX or not one.is_file()):
+            continue
+        if one.is_file() or other.is_file():
+            yield compare_texts(one, other)
 
 
 def _table(against: Path | None, conditions: Sequence[Conditions],
