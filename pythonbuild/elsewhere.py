@@ -238,6 +238,7 @@ def flags(conditions: Conditions, request: Request) -> list[str]:
         for value in values:
             flags += [flag, str(value)]
     flags += ["--python-json", request.python_json] if request.python_json != "0" else []
+    flags += ["--link", ",".join(map("=".join, request.link))] if request.link else []
     flags += ["--offline"] if request.offline else []
     return flags + (["--locked"] if request.locked else [])
 

@@ -7,6 +7,7 @@ are in their keys. What is validated is the very file that is published, and it 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 from pythonbuild.config.model import SYSTEM, Lock, Pin, Recipe, Source, Target
 from pythonbuild.config.project import Project
 from pythonbuild.cpython.modules import read_modules
-from pythonbuild.distribution.assemble import Component
+from pythonbuild.distribution.assemble import Component, Linked
 from pythonbuild.distribution.python_json import FORMAT_VERSION
 from pythonbuild.distribution.schemas import schema_files
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Step
@@ -43,7 +44,7 @@ class Shipment:
 
     ``pin`` tells which pin of a source was used. ``tag`` stands in the names of archives that are not full ("": the day
     of CPython's source). ``locks`` are those of the root filesystem to build in and of the sysroot. ``python_json`` is
-    the format of the description.
+    the format of the description. ``link`` has the recipes that are not linked statically.
     """
 
     project: Project
@@ -58,6 +59,7 @@ class Shipment:
     tag: str = ""
     locks: Mapping[str, Lock] = field(default_factory=dict)
     python_json: str = FORMAT_VERSION
+    link: Mapping[str, Linked] = field(default_factory=dict)
 
     @property
     def suffix(self) -> str:
@@ -86,7 +88,8 @@ def interpreter_step(shipment: Shipment) -> Step:
         from pythonbuild.validation.room import Room
 
         tree = context.tree(shipment.cpython)
-        room = Room(context.environment, context.tree(root), context.digest(root), context.work)
+        libraries = _place_libraries(context, shipment)
+        room = Room(context.environment, context.tree(root), context.digest(root), context.work, libraries=libraries)
         facts = ask_interpreter(room, tree, interpreter_path(read_build(tree / "build")))
         text = json.dumps(facts, indent=2, sort_keys=True) + "\n"
         (context.out / _FACTS).write_text(text, encoding="utf-8")
@@ -94,12 +97,24 @@ def interpreter_step(shipment: Shipment) -> Step:
     return Step(
         name=f"interpreter-{shipment.suffix}",
         action=CallAction(run),
-        needs=(shipment.cpython, root),
+        needs=(shipment.cpython, root, *sorted(shipment.link)),
         files=code_files(shipment.project.repository, *_INTERPRETER_CODE),
         parameters={"version": shipment.version},
         target=shipment.target.triple,
         weight=3,
     )
+
+
+def _place_libraries(context: CallContext, shipment: Shipment) -> str:
+    """Put the shared libraries of dependencies where the interpreter, not yet assembled, is told to look for them."""
+    from pythonbuild.validation.room import WORK
+
+    folder = context.work / "libraries"
+    for name, linked in shipment.link.items():
+        folder.mkdir(exist_ok=True)
+        for soname in linked.sonames.values():
+            shutil.copyfile(context.tree(name) / "tools/deps/lib" / soname, folder / soname)
+    return f"{WORK}/{folder.name}" if shipment.link else ""
 
 
 def assemble_step(shipment: Shipment, interpreter: Step) -> Step:
@@ -122,6 +137,7 @@ def assemble_step(shipment: Shipment, interpreter: Step) -> Step:
             omitted=_omitted(modules, shipment),
             interpreter=json.loads((context.tree(interpreter.name) / _FACTS).read_text(encoding="utf-8")),
             python_json=shipment.python_json,
+            link=shipment.link,
         )
         trees = {name: context.tree(name) for name in shipment.dependencies}
         document = assemble(tree, trees, facts, context.out)
@@ -161,6 +177,7 @@ def _described(shipment: Shipment) -> dict[str, str]:
     """Return what PYTHON.json says of the sources, the target and the options, for the key."""
     described = {f"component {name}": repr(component) for name, component in _components(shipment).items()}
     described |= _materials(shipment).parameters()
+    described |= {f"link {name}": repr(linked) for name, linked in sorted(shipment.link.items())}
     return {
         **described, "target": repr(shipment.target), "options": shipment.options, "python_json": shipment.python_json,
     }  # fmt: skip

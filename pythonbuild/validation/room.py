@@ -23,6 +23,8 @@ TREE = "/sources"
 WORK = "/build"
 SCRIPTS = "/recipe"
 
+#: Where the roots' loaders look for libraries.
+_LIBRARY_PLACES = ("lib/*", "usr/lib/*", "lib64", "usr/lib64")
 #: How much longer everything takes on an emulated processor.
 _EMULATED_PATIENCE = 10.0
 
@@ -32,6 +34,7 @@ class Room:
     """An environment and a root filesystem; ``work`` is an empty directory on the host.
 
     ``emulator`` is the command of the root that programs are given to, () for the machine's own processor.
+    ``libraries`` is a directory inside where programs look for shared libraries first, "" for none.
     """
 
     environment: Environment
@@ -39,6 +42,7 @@ class Room:
     root_digest: str
     work: Path
     emulator: tuple[str, ...] = ()
+    libraries: str = ""
 
     @property
     def patience(self) -> float:
@@ -48,18 +52,23 @@ class Room:
     @cached_property
     def glibc(self) -> str:
         """The version of the root's own glibc, "" where it has none."""
-        for place in ("lib/*", "usr/lib/*", "lib64", "usr/lib64"):
+        for place in _LIBRARY_PLACES:
             for path in sorted(self.root.glob(f"{place}/libc.so.6")):
                 versions = {version_number(symbol.version) for symbol in read_library(path).symbols}
                 return ".".join(map(str, max(version for version in versions if version)))
         return ""
 
+    def has_library(self, soname: str) -> bool:
+        """Tell whether the root's loader finds a library without being told where."""
+        return any(next(self.root.glob(f"{place}/{soname}"), None) for place in ("lib", "usr/lib", *_LIBRARY_PLACES))
+
     def run(self, top: Path, arguments: Sequence[str], scripts: Path, on_line: Callable[[str], None]) -> int:
         """Run a program of the tree ``top`` and return its exit status; ``arguments[0]`` is relative to ``top``."""
+        env = {"PATH": "/usr/bin:/bin", "HOME": WORK, "TMPDIR": WORK, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         return self.environment.run(
             Command(
                 argv=(*self.emulator, f"{TREE}/{arguments[0]}", *arguments[1:]),
-                env={"PATH": "/usr/bin:/bin", "HOME": WORK, "TMPDIR": WORK, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+                env={**env, **({"LD_LIBRARY_PATH": self.libraries} if self.libraries else {})},
                 cwd=WORK,
                 mounts=(Mount(top, TREE), Mount(scripts, SCRIPTS), Mount(self.work, WORK, writable=True)),
                 root=self.root,
