@@ -269,10 +269,8 @@ def link_choices(subject: Subject) -> Iterator[str]:
     choices, document = subject.link_choices, subject.description.document
     if document is not None and document.version == FORMAT_VERSION and dict(document.link_choices) != choices:
         yield "link_choices: not what link-choices.json of the installation says"
-    if not choices:
-        if document is None or not document.link_choices:
-            raise NotApplicable("every dependency is linked statically")
-        return
+    if document is None and not choices:
+        raise NotApplicable(f"nothing tells of other than static linking; {subject.description.absent}")
     files = {file.path: file.dynamic for file in subject.shared_objects}
     needed = {name for dynamic in files.values() if dynamic for name in dynamic.needed}
     place = (subject.install / "lib").relative_to(subject.top).as_posix()
