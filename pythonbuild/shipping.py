@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pythonbuild.config.links import SYSTEM as SYSTEM_LINK
 from pythonbuild.config.model import SYSTEM, Lock, Pin, Recipe, Source, Target
 from pythonbuild.config.project import Project
 from pythonbuild.cpython.modules import read_modules
@@ -88,8 +89,8 @@ def interpreter_step(shipment: Shipment) -> Step:
         from pythonbuild.validation.room import Room
 
         tree = context.tree(shipment.cpython)
-        libraries = _place_libraries(context, shipment)
-        room = Room(context.environment, context.tree(root), context.digest(root), context.work, libraries=libraries)
+        _place_libraries(context, shipment.link, context.work)  # nobody has put them beside the interpreter yet
+        room = Room(context.environment, context.tree(root), context.digest(root), context.work)
         facts = ask_interpreter(room, tree, interpreter_path(read_build(tree / "build")))
         text = json.dumps(facts, indent=2, sort_keys=True) + "\n"
         (context.out / _FACTS).write_text(text, encoding="utf-8")
@@ -105,16 +106,14 @@ def interpreter_step(shipment: Shipment) -> Step:
     )
 
 
-def _place_libraries(context: CallContext, shipment: Shipment) -> str:
-    """Put the shared libraries of dependencies where the interpreter, not yet assembled, is told to look for them."""
-    from pythonbuild.validation.room import WORK
+def _place_libraries(context: CallContext, link: Mapping[str, Linked], work: Path) -> None:
+    """Put shared libraries of dependencies where a room's system has them."""
+    from pythonbuild.validation.room import LIBRARIES
 
-    folder = context.work / "libraries"
-    for name, linked in shipment.link.items():
-        folder.mkdir(exist_ok=True)
+    for name, linked in link.items():
+        (work / LIBRARIES).mkdir(exist_ok=True)
         for soname in linked.sonames.values():
-            shutil.copyfile(context.tree(name) / "tools/deps/lib" / soname, folder / soname)
-    return f"{WORK}/{folder.name}" if shipment.link else ""
+            shutil.copyfile(context.tree(name) / "tools/deps/lib" / soname, work / LIBRARIES / soname)
 
 
 def assemble_step(shipment: Shipment, interpreter: Step) -> Step:
@@ -201,11 +200,15 @@ def _omitted(modules: Path, shipment: Shipment) -> dict[str, str]:
 
 
 def validate_step(shipment: Shipment, archive: Step) -> Step:
-    """Return the step that checks a full archive; its tree holds ``report.txt``."""
+    """Return the step that checks a full archive; its tree holds ``report.txt``.
+
+    Its rooms have the libraries that are to be the system's, as they were built here.
+    """
     modules = shipment.project.unix / "extension-modules.yml"
+    system = {name: linked for name, linked in shipment.link.items() if linked.kind == SYSTEM_LINK}
 
     def run(context: CallContext) -> None:
-        from pythonbuild.validation.room import make_rooms
+        from pythonbuild.validation.room import Room, make_rooms
         from pythonbuild.validation.validate import validate
 
         def root(name: str) -> tuple[Path, str]:
@@ -215,13 +218,17 @@ def validate_step(shipment: Shipment, archive: Step) -> Step:
         unpacked, rooms = context.work / "unpacked", context.work / "rooms"
         unpacked.mkdir()
         rooms.mkdir()
+        made = make_rooms(shipment.target, context.environment, root, rooms)
+        for room in made.values():
+            if isinstance(room, Room):
+                _place_libraries(context, system, room.work)
         report = validate(
             next((context.tree(archive.name) / "dist").iterdir()),
             shipment.target,
             work=unpacked,
             sysroot=context.tree("sysroot") / "tools" / "sysroot",
             expected=expected_linkages(modules, shipment.version, shipment.target.os),
-            rooms=make_rooms(shipment.target, context.environment, root, rooms),
+            rooms=made,
             note=context.log,
         )
         report.raise_if_failed(shipment.cpython)
@@ -230,7 +237,7 @@ def validate_step(shipment: Shipment, archive: Step) -> Step:
     return Step(
         name=f"validate-{shipment.suffix}",
         action=CallAction(run),
-        needs=(archive.name, "sysroot", *room_roots(shipment.target).values()),
+        needs=(archive.name, "sysroot", *room_roots(shipment.target).values(), *sorted(system)),
         files=(
             InputFile(modules.name, modules),
             *(InputFile(f"docs/schemas/{path.name}", path) for path in schema_files()),

@@ -22,6 +22,8 @@ from pythonbuild.environments.base import Command, Environment, Mount
 TREE = "/sources"
 WORK = "/build"
 SCRIPTS = "/recipe"
+#: The name of a directory, see below.
+LIBRARIES = "libraries"
 
 #: Where the roots' loaders look for libraries.
 _LIBRARY_PLACES = ("lib/*", "usr/lib/*", "lib64", "usr/lib64")
@@ -34,7 +36,7 @@ class Room:
     """An environment and a root filesystem; ``work`` is an empty directory on the host.
 
     ``emulator`` is the command of the root that programs are given to, () for the machine's own processor.
-    ``libraries`` is a directory inside where programs look for shared libraries first, "" for none.
+    A directory ``libraries`` in ``work`` holds shared libraries that the system is to have besides its own.
     """
 
     environment: Environment
@@ -42,7 +44,6 @@ class Room:
     root_digest: str
     work: Path
     emulator: tuple[str, ...] = ()
-    libraries: str = ""
 
     @property
     def patience(self) -> float:
@@ -59,16 +60,18 @@ class Room:
         return ""
 
     def has_library(self, soname: str) -> bool:
-        """Tell whether the root's loader finds a library without being told where."""
-        return any(next(self.root.glob(f"{place}/{soname}"), None) for place in ("lib", "usr/lib", *_LIBRARY_PLACES))
+        """Tell whether the system has a library that is looked for by its soname."""
+        own = (next(self.root.glob(f"{place}/{soname}"), None) for place in ("lib", "usr/lib", *_LIBRARY_PLACES))
+        return (self.work / LIBRARIES / soname).is_file() or any(own)
 
     def run(self, top: Path, arguments: Sequence[str], scripts: Path, on_line: Callable[[str], None]) -> int:
         """Run a program of the tree ``top`` and return its exit status; ``arguments[0]`` is relative to ``top``."""
+        more = (self.work / LIBRARIES).is_dir()
         env = {"PATH": "/usr/bin:/bin", "HOME": WORK, "TMPDIR": WORK, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         return self.environment.run(
             Command(
                 argv=(*self.emulator, f"{TREE}/{arguments[0]}", *arguments[1:]),
-                env={**env, **({"LD_LIBRARY_PATH": self.libraries} if self.libraries else {})},
+                env={**env, **({"LD_LIBRARY_PATH": f"{WORK}/{LIBRARIES}"} if more else {})},
                 cwd=WORK,
                 mounts=(Mount(top, TREE), Mount(scripts, SCRIPTS), Mount(self.work, WORK, writable=True)),
                 root=self.root,

@@ -155,15 +155,19 @@ def test_link_choices_change_the_affected_steps_only(inputs: PlanInputs) -> None
     keys = [{step.name: action_key(step, digests) for step in plan.steps} for plan in plans]
     assert {name for name in keys[0] if keys[0][name] != keys[1][name]} == {
         "openssl", "xz", "cpython-3.13.5-noopt", "interpreter-3.13.5-noopt", "assemble-3.13.5-noopt",
+        "validate-3.13.5-noopt",
     }  # fmt: skip
 
 
 def test_shipped_and_the_system_s_are_built_alike(inputs: PlanInputs) -> None:
-    """The same libraries and the same interpreter: only what is shipped of them differs."""
+    """The same libraries and the same interpreter: what is shipped of them differs, and what its rooms have."""
     plans = [make_plan(replace(inputs, link={"openssl": kind})) for kind in ("shared", "system")]
     digests = {step.name: "00" * 32 for step in plans[0].steps}
     keys = [{step.name: action_key(step, digests) for step in plan.steps} for plan in plans]
-    assert {name for name in keys[0] if keys[0][name] != keys[1][name]} == {"assemble-3.13.5-noopt"}
+    assert {name for name in keys[0] if keys[0][name] != keys[1][name]} == {
+        "assemble-3.13.5-noopt", "validate-3.13.5-noopt",
+    }  # fmt: skip
+    assert "openssl" in plans[1].step("validate-3.13.5-noopt").needs
 
 
 def test_a_shared_build_sees_the_ordinary_one_under_another_name(inputs: PlanInputs) -> None:

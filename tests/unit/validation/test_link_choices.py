@@ -14,6 +14,7 @@ from pythonbuild.validation.validate import Report, validate
 from tests.unit.distribution.elfmaker import make_shared
 from tests.unit.distribution.trees import TARGET, make_linked_distribution
 from tests.unit.validation.bench import Bench, assert_refused, edit, extension, put, remove
+from tests.unit.validation.rooms import FakeEnvironment
 
 CHOICES = "install/lib/python3.13/link-choices.json"
 
@@ -119,3 +120,14 @@ def test_a_library_that_nobody_chose_is_still_refused(system: LinkedBench) -> No
     put(CHOICES, choice("system", ssl="libssl.so.3"))(system)
     assert_refused(system.run(), "elf-needed", "needs libcrypto.so.3, which is neither in system_libraries nor in")
     assert_refused(system.run(), "metadata-links", "_ssl: link crypto: libcrypto is no library of the target")
+
+
+def test_a_room_may_be_given_the_system_s_libraries(system: LinkedBench) -> None:
+    room = system.rooms["system"]
+    for soname in ("libssl.so.3", "libcrypto.so.3"):
+        (room.work / "libraries").mkdir(exist_ok=True)
+        (room.work / "libraries" / soname).touch()
+    assert outcomes(system.run(rooms={"system": room}))["behaviour-system"] == "passed"
+    environment = room.environment
+    assert isinstance(environment, FakeEnvironment)
+    assert environment.commands[-1].env["LD_LIBRARY_PATH"] == "/build/libraries"
