@@ -20,6 +20,7 @@ from tests.integration.rooms.conftest import TRIPLE, make_request
 from tests.integration.validation.damage import link_tree
 
 FLAGS = ("--link", "openssl=shared,sqlite=shared", "--link", "xz=system", "--archives", "full,install_only_stripped")
+LINK = (("openssl", "shared"), ("sqlite", "shared"), ("xz", "system"))
 SHIPPED = ("libcrypto.so.3", "libsqlite3.so.0", "libssl.so.3")
 SYSTEM = "liblzma.so.5"
 
