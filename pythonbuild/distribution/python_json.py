@@ -7,6 +7,7 @@ docs/schemas/python-json-0.json says the same for other programs. All paths are 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -160,7 +161,7 @@ class PythonJson:
         plain = typed_json.to_plain(self)
         if not self.link_choices:  # where nobody chose, nothing says that somebody could have
             del plain["link_choices"]
-        return typed_json.to_text(plain)
+        return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
 
     def paths(self) -> dict[str, str]:
         """Return every path the document names, by the key that names it (``build_info.core.objs[3]``)."""
