@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from pythonbuild.config.model import GLIBC_FLOOR
+from pythonbuild.config.model import GLIBC_FLOOR, Target
 from pythonbuild.config.project import Project
 from pythonbuild.distribution.archive import unpack
 from pythonbuild.engine.store import Store
 from pythonbuild.environments.chroot import MISSING
 from pythonbuild.provisions import Provisions, provisions
+from pythonbuild.validation.room import Room
 from tests.integration.conftest import CACHE, REPOSITORY, Run, build
 from tests.integration.ecosystem.desktop import Desktop, desktop_root
-from tests.integration.rooms.conftest import TRIPLE, make_request
+from tests.integration.rooms.conftest import TRIPLE, make_request, rooms_of
 from tests.integration.validation.damage import link_tree
 
 FLAGS = ("--link", "openssl=shared,sqlite=shared", "--link", "xz=system", "--archives", "full,install_only_stripped")
@@ -61,6 +62,11 @@ def provided() -> Iterator[Provisions]:
 
 
 @pytest.fixture(scope="session")
+def target() -> Target:
+    return Project(REPOSITORY).targets[TRIPLE]
+
+
+@pytest.fixture(scope="session")
 def desktop(linked: Linked, provided: Provisions, tmp_path_factory: pytest.TempPathFactory) -> Desktop:
     """A machine that has liblzma, GCC and glibc 2.36."""
     with Store(CACHE) as store:
@@ -70,12 +76,11 @@ def desktop(linked: Linked, provided: Provisions, tmp_path_factory: pytest.TempP
     return Desktop(provided.environment, root, digest, linked.top / "install", empty, work, version)
 
 
-@pytest.fixture(scope="session")
-def oldest(desktop: Desktop, provided: Provisions) -> Desktop:
-    """A machine with the oldest glibc, and without liblzma."""
-    root = f"root-{Project(REPOSITORY).targets[TRIPLE].rooms[GLIBC_FLOOR]}"
-    digest = provided.made(TRIPLE, [root])[root]
-    return replace(desktop, root=provided.tree(digest), root_digest=digest)
+@pytest.fixture
+def oldest(provided: Provisions, target: Target, tmp_path: Path) -> Room:
+    """A system with the oldest glibc, and without liblzma."""
+    (tmp_path / "rooms").mkdir()
+    return rooms_of(provided, target, tmp_path / "rooms")[GLIBC_FLOOR]
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from pythonbuild.distribution.objectfile import Elf
 from pythonbuild.distribution.python_json import LinkChoice, LinkEntry, read_python_json
 from pythonbuild.distribution.relink_choice import Wishes
 from pythonbuild.provisions import Provisions, provisions
+from pythonbuild.validation.room import Room
 from tests.integration.conftest import CACHE, Run, build, clean, command
-from tests.integration.ecosystem.desktop import PLAIN, TREE, WORK, Desktop
+from tests.integration.ecosystem.desktop import PLAIN, TREE, WORK, Desktop, Outcome
 from tests.integration.link.conftest import FLAGS, LINK, SHIPPED, SYSTEM, Linked
 from tests.integration.relink.conftest import Linker
 from tests.integration.rooms.conftest import TRIPLE, make_request
@@ -103,7 +104,7 @@ def test_validate_knows_from_the_archive_what_is_allowed(linked: Linked) -> None
     done = subprocess.run(command(Path(__file__).parents[3], ["validate", "--json", str(linked.archive)], CACHE),
                           check=False, capture_output=True, text=True, env=clean())  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-    (report,) = json.loads(done.stdout)
+    (report,) = json.loads(done.stdout)["archives"]
     results = {result["id"]: result for result in report["checks"]}
     for name in ("elf-needed", "elf-rpath", "elf-glibc-floor", "metadata-link-choices", "metadata-symbols"):
         assert results[name]["outcome"] == "passed"
@@ -171,7 +172,7 @@ def test_embedded(desktop: Desktop) -> None:
     desktop.check("sh", "-euc", f"""
         gcc embed.c $({config} --cflags --embed) $({config} --ldflags --embed) -Wl,-rpath,{PLAIN}/lib -o embed
         ./embed "$WORKS"
-    """, WORKS=WORKS, PYTHONHOME=PLAIN)  # fmt: skip
+    """, WORKS=WORKS)  # fmt: skip
 
 
 def test_sysconfig_tells_others_nothing_of_it(desktop: Desktop) -> None:
@@ -183,19 +184,28 @@ def test_sysconfig_tells_others_nothing_of_it(desktop: Desktop) -> None:
 # The system's library, and replaced ones
 
 
-def test_without_the_system_s_library_the_loader_says_which(oldest: Desktop) -> None:
-    outcome = oldest.run(oldest.python, "-c", "pass")
+def run_in(room: Room, top: Path, code: str, scripts: Path) -> Outcome:
+    """Run the interpreter of an installation (the directory above it is ``top``) in a room."""
+    lines: list[str] = []
+    status = room.run(top, ("install/bin/python3", "-I", "-c", code), scripts, lines.append)
+    return Outcome(status, "\n".join(lines))
+
+
+def test_without_the_system_s_library_the_loader_says_which(oldest: Room, linked: Linked, tmp_path: Path) -> None:
+    outcome = run_in(oldest, linked.top, "pass", tmp_path)
     assert outcome.status == 127
     assert f"{SYSTEM}: cannot open shared object file" in outcome.output
 
 
-def test_on_the_oldest_glibc_with_a_library_put_beside_the_others(oldest: Desktop, installation: Path) -> None:
+def test_on_the_oldest_glibc_with_a_library_put_beside_the_others(
+    oldest: Room, installation: Path, tmp_path: Path
+) -> None:
     with provisions(replace(make_request(), link=LINK), print) as made:
-        shutil.copyfile(made.tree(made.made(TRIPLE, ["xz"])["xz"]) / "tools/deps/lib" / SYSTEM,
-                        installation / "lib" / SYSTEM)  # fmt: skip
-    machine = replace(oldest, install=installation)
-    machine.check(machine.python, "-c", WORKS)
-    assert f"{TREE}/lib/{SYSTEM}" in machine.check(machine.python, "-c", MAPPED)
+        library = made.tree(made.made(TRIPLE, ["xz"])["xz"]) / "tools/deps/lib" / SYSTEM
+        shutil.copyfile(library, installation / "lib" / SYSTEM)
+    outcome = run_in(oldest, installation.parent, WORKS + MAPPED, tmp_path)
+    assert outcome.status == 0, outcome
+    assert outcome.output.split() == [f"/sources/install/lib/{name}" for name in sorted((*SHIPPED, SYSTEM))]
 
 
 @pytest.fixture(scope="module")
