@@ -241,6 +241,7 @@ def flags(conditions: Conditions, request: Request) -> list[str]:
     flags += ["--archives", ",".join(request.archives)] if request.archives != ("full",) else []
     flags += ["--tag", request.tag] if request.tag else []
     flags += ["--python-json", request.python_json] if request.python_json != "0" else []
+    flags += ["--link", ",".join(map("=".join, request.link))] if request.link else []
     flags += ["--offline"] if request.offline else []
     return flags + (["--locked"] if request.locked else [])
 

@@ -13,17 +13,19 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from pythonbuild.config.links import check_links, sonames
 from pythonbuild.config.locks import load_root_description
 from pythonbuild.config.model import Lock, LockedPackage, Pin, Recipe, RootDescription, Source, Target
 from pythonbuild.config.project import Project
-from pythonbuild.config.recipes import with_needs
+from pythonbuild.config.recipes import SHARED, with_needs
 from pythonbuild.cpython.modules import read_modules
 from pythonbuild.cpython.setup_local import render_setup
+from pythonbuild.distribution.assemble import Linked
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Plan, RecipeAction, Step
 from pythonbuild.errors import UsageError
 from pythonbuild.packing import installation_steps
@@ -77,7 +79,7 @@ class PlanInputs:
 
     ``pins`` are the pins of sources whose newest could not be had, by source; all others take their newest.
     ``archives`` are the kinds that are published, ``tag`` stands in their names. ``python_json`` is the format of the
-    full archive's description.
+    full archive's description. ``link`` has the dependencies that are not linked statically, and how they are.
     """
 
     project: Project
@@ -90,10 +92,16 @@ class PlanInputs:
     archives: tuple[str, ...] = ("full",)
     tag: str = ""
     python_json: str = "0"
+    link: Mapping[str, str] = field(default_factory=dict)
 
     def pin(self, source: str) -> Pin:
         """Return the pin that is used of a source."""
         return self.pins.get(source) or self.project.sources[source].pins[0]
+
+    def sonames(self, name: str) -> dict[str, str]:
+        """Return the sonames of a dependency that is not linked statically, by what link lines call its libraries."""
+        recipe = self.project.recipes[name]
+        return sonames(recipe, self.pin(recipe.source).version)
 
 
 def make_plan(inputs: PlanInputs) -> Plan:
@@ -102,6 +110,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
     catalogue = read_modules(_modules_file(inputs.project))
     wanted = catalogue.needed_recipes(interpreter.version, target.os)
     recipes = with_needs(inputs.project.recipes, [*_COMPILER_STEPS, *wanted])
+    check_links(inputs.project.recipes, inputs.link, [recipe.name for recipe in recipes], interpreter.version)
     setup = _setup_step(inputs)
     cpython = _cpython_step(inputs, setup, wanted)
     shipment = Shipment(
@@ -117,6 +126,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
         tag=inputs.tag,
         locks=_build_locks(inputs, recipes),
         python_json=inputs.python_json,
+        link={name: Linked(kind, inputs.sonames(name)) for name, kind in inputs.link.items()},
     )
     asked = interpreter_step(shipment)
     assemble = assemble_step(shipment, asked)
@@ -217,24 +227,44 @@ def _recipe_step(inputs: PlanInputs, recipe: Recipe) -> Step:
     sources = [PinnedFile(pin.filename, pin.sha256, partial(inputs.files.pin, pin))] if pin else []
     if recipe.lock:
         sources += _locked_files(inputs.files, inputs.locks[recipe.lock])
+    shared = recipe.shared if recipe.name in inputs.link else None
+    parameters = _script_environment(inputs.target, recipe, source, pin.version if pin else "", sources[:1])
+    if shared:
+        words = (f"{name}={soname}" for name, soname in inputs.sonames(recipe.name).items())
+        parameters = {**parameters, "SONAMES": " ".join(words)}
     return Step(
         name=recipe.name,
         action=RecipeAction(_DRIVER, root="root"),
         needs=tuple(dict.fromkeys([*before, *needs])),
-        files=_recipe_files(inputs.project, recipe),
+        files=_shared_files(inputs.project, recipe) if shared else _recipe_files(inputs.project, recipe),
         sources=tuple(sources),
-        parameters=_script_environment(inputs.target, recipe, source, pin.version if pin else "", sources[:1]),
+        parameters=parameters,
         target=inputs.target.triple,
-        weight=recipe.weight,
+        weight=shared.weight if shared else recipe.weight,
     )
 
 
 def _recipe_files(project: Project, recipe: Recipe) -> tuple[InputFile, ...]:
     own = [path for path in sorted(recipe.directory.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    names = {path: path.relative_to(recipe.directory) for path in own}
     return (
         InputFile("driver.sh", project.unix / "recipes" / "driver.sh"),
-        *(InputFile(path.relative_to(recipe.directory).as_posix(), path) for path in own),
+        *(InputFile(name.as_posix(), path) for path, name in names.items() if name.parts[0] != SHARED),
         *(InputFile(path.name, path) for path in recipe.includes),
+    )
+
+
+def _shared_files(project: Project, recipe: Recipe) -> tuple[InputFile, ...]:
+    """Return the files of a build with shared libraries: its script stands in for the ordinary one, which it may run
+    as static.sh, and shared.sh is what all of them have in common.
+    """
+    ordinary = [replace(file, name="static.sh") if file.name == "build.sh" else file
+                for file in _recipe_files(project, recipe)]  # fmt: skip
+    own = sorted(path for path in (recipe.directory / SHARED).iterdir() if path.is_file())
+    return (
+        *ordinary,
+        InputFile("shared.sh", project.unix / "recipes" / "shared.sh"),
+        *(InputFile("shared.yml" if path.name == "recipe.yml" else path.name, path) for path in own),
     )
 
 
@@ -286,11 +316,14 @@ def _cpython_step(inputs: PlanInputs, setup: Step, wanted: Iterable[str]) -> Ste
     needs = with_needs(inputs.project.recipes, [*wanted, *recipe.needs])
     environment = _script_environment(inputs.target, recipe, interpreter.source, interpreter.version,
                                       [interpreter.file])  # fmt: skip
+    if inputs.link:
+        files = sorted({soname for name in inputs.link for soname in inputs.sonames(name).values()})
+        environment = {**environment, "SONAMES": " ".join(files)}
     return Step(
         name=f"{interpreter.name}-{inputs.options}",
         action=RecipeAction(_DRIVER, root="root"),
         needs=(*_COMPILER_STEPS, *(need.name for need in needs), setup.name),
-        files=_recipe_files(inputs.project, recipe),
+        files=_shared_files(inputs.project, recipe) if inputs.link else _recipe_files(inputs.project, recipe),
         sources=(interpreter.file,),
         parameters={**environment, "LICENCE_NAME": "cpython", "BUILD_OPTIONS": inputs.options},
         target=inputs.target.triple,

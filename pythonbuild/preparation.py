@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path, PurePosixPath
 
+from pythonbuild.config.links import check_names
 from pythonbuild.config.locks import load_lock, write_lock
 from pythonbuild.config.model import Lock, LockedPackage, Pin, Target
 from pythonbuild.config.project import Project
@@ -107,6 +108,7 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
     if options not in target.options:
         raise UsageError("--options: not there for this target", found=options,
                          expected=f"one of {', '.join(target.options)}")  # fmt: skip
+    check_names(project.recipes, dict(request.link))
     files = Files(fetcher, cached_bases)
     inputs = PlanInputs(
         project=project,
@@ -118,6 +120,7 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
         archives=request.archives,
         python_json=request.python_json,
         tag=request.tag,
+        link=dict(request.link),
     )
     return Preparation(inputs, files, request, sink)
 

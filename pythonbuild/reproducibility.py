@@ -25,6 +25,7 @@ from pythonbuild.distribution.compare import Comparison, compare, compare_texts
 from pythonbuild.distribution.diffoscope import look_deeper
 from pythonbuild.distribution.later_json import read_any_format
 from pythonbuild.distribution.names import ArchiveName, ArchiveNameError, read_name
+from pythonbuild.distribution.python_json import PythonJson
 from pythonbuild.elsewhere import (
     Built,
     Conditions,
@@ -128,6 +129,7 @@ def as_described(request: Request, archive: Path, given: Collection[str]) -> Req
         target_triple=request.target_triple if "target_triple" in given else document.target_triple,
         options=request.options if "options" in given else document.build_options,
         python_json=document.version,
+        link=request.link if "link" in given else _links(document),
     )
 
 
@@ -136,6 +138,10 @@ def _named(path: Path) -> ArchiveName | None:
         return read_name(path.name)
     except ArchiveNameError:
         return None
+
+
+def _links(document: PythonJson) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((name, choice.kind) for name, choice in document.link_choices.items()))
 
 
 def _stays(wishes: Wishes) -> bool:

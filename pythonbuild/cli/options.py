@@ -56,6 +56,9 @@ OPTIONS = (
     Option("--target-triple", "text", WHAT, "what to build for", "TRIPLE", default_text="this machine's"),
     Option("--options", "text", WHAT, "how CPython is built: noopt or debug", "OPTIONS", "noopt"),
     Option("--optimized", "switch", WHAT, "the best options that the target has"),
+    Option("--link", "text", WHAT, "how a dependency is linked: shared (a shared library, shipped), system (that of the"
+           " system) or static; several with commas, such as openssl=shared,xz=system", "NAME=KIND", repeatable=True,
+           default_text="static"),
     Option("--against", "existing", WHAT, "compare with this: an archive to build again (verify-reproducible), another"
            " interpreter, ROOT/usr/bin/python3.X, to run what failed (test-distribution)", "PATH"),
     Option("--tests", "text", WHAT, "only these files of CPython's suite, such as test_ssl,test_json", "NAMES",
@@ -113,7 +116,7 @@ OPTIONS = (
 
 BY_FLAG = {option.flag: option for option in OPTIONS}
 
-_WHAT = ("--python", "--python-source", "--target-triple", "--options", "--optimized")
+_WHAT = ("--python", "--python-source", "--target-triple", "--options", "--optimized", "--link")
 _SOURCES = ("--source-dir", "--mirror", "--offline", "--locked")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pythonbuild.cli.arguments import Arguments, default_value, near
 from pythonbuild.cli.options import BY_FLAG
+from pythonbuild.config.links import read_links
 from pythonbuild.config.request import ARCHIVE_KINDS, Request
 from pythonbuild.errors import UsageError
 
@@ -42,6 +43,7 @@ def make_request(arguments: Arguments, repository: Path) -> Request:
         archives=_archives(value("--archives"), arguments),
         python_json=value("--python-json"),
         tag=_tag(value("--tag") or "", arguments),
+        link=read_links(value("--link"), arguments.origin("link")) if value("--link") else (),
     )
 
 

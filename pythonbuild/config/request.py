@@ -18,7 +18,7 @@ class Request:
     ``optimized`` asks for the best options that the target has, whatever ``options`` says.
     ``steps_at_once`` 0 means no other limit than ``jobs``. ``archives`` are some of ``ARCHIVE_KINDS``; ``tag`` stands
     in the names of those that are not full, "" for the day of the source. ``python_json`` is the format of
-    PYTHON.json.
+    PYTHON.json. ``link`` are the dependencies that are not linked statically, each with ``shared`` or ``system``.
     """
 
     repository: Path
@@ -41,3 +41,4 @@ class Request:
     archives: tuple[str, ...] = ("full",)
     tag: str = ""
     python_json: str = "0"
+    link: tuple[tuple[str, str], ...] = ()

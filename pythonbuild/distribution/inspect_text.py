@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pythonbuild.distribution import sbom_text
-from pythonbuild.distribution.python_json import ExtensionEntry, LinkEntry, PythonJson
+from pythonbuild.distribution.python_json import ExtensionEntry, LinkChoice, LinkEntry, PythonJson
 from pythonbuild.distribution.sbom_text import Summary
 from pythonbuild.distribution.statement import StatementSummary
 
@@ -45,8 +45,14 @@ def described(document: PythonJson | None, plain: Mapping[str, Any], version: st
         "Interpreter": document.python_exe,
         "libpython": ", ".join(path for path in (core.shared_lib, core.static_lib) if path),
         "Tcl/Tk": ", ".join(document.tcl_library_paths),
+        "Not static": "; ".join(_choice(name, item) for name, item in document.link_choices.items()),
         "Core": f"{len(core.objs)} objects; {_links(core.links)}",
     }
+
+
+def _choice(name: str, choice: LinkChoice) -> str:
+    whose = "in install/lib" if choice.kind == "shared" else "of the system"
+    return f"{name} {choice.kind} ({', '.join(sorted(choice.libraries.values()))} {whose})"
 
 
 def parts(unpacked: Mapping[str, int]) -> str:

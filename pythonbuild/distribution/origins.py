@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from pythonbuild.config.model import Recipe
 from pythonbuild.distribution.bundled import Package
+from pythonbuild.distribution.link_choices import path_of
 from pythonbuild.distribution.python_json import PythonJson
 from pythonbuild.errors import DistributionError
 
@@ -71,7 +72,7 @@ def files(top: Path) -> list[str]:
 
 
 def _own(top: Path, document: PythonJson, recipe: Recipe) -> Iterator[tuple[str, str]]:
-    yield from ((path, OWN) for path in _WRITTEN)
+    yield from ((path, OWN) for path in (*_WRITTEN, path_of(document.python_stdlib)))
     overlay = recipe.directory / _OVERLAY
     for file in sorted(path for path in overlay.rglob("*") if path.is_file()):
         path = file.relative_to(overlay)

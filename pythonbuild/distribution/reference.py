@@ -84,6 +84,7 @@ _PARTS = {
     "extension": "An extension module",
     "variant": "A variant of an extension module",
     "link": "A link",
+    "link_choice": "A link choice",
     "source": "A source",
     "interpreter": "interpreter",
 }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pythonbuild.distribution.later_json import DEFAULT_VARIANT, LATER_FORMATS, plain_text, read_any_format
+from pythonbuild.distribution.link_choices import still_linked, system_sonames
 from pythonbuild.distribution.python_json import (
     FORMAT_VERSION,
     NO_INIT_FUNCTION,
@@ -142,10 +143,17 @@ def _rewrite_0(text: str, made: Made) -> str:
                   for name, module in wanted.modules.items()}  # fmt: skip
     tcl = document.tcl_library_paths if keeps_tcl(wanted) else ()
     omitted = {**document.omitted_extensions, **dict.fromkeys(made.choice.removed, LEFT_OUT)}
-    return replace(
+    document = replace(
         document,
         build_info=replace(info, extensions=extensions, main_object=wanted.main_object,
                            program_ldflags=wanted.program_ldflags, library_ldflags=wanted.library_ldflags),
+    )  # fmt: skip
+    choices = still_linked(document.link_choices, document)
+    gone = system_sonames(document.link_choices).keys() - system_sonames(choices).keys()
+    return replace(
+        document,
+        system_libraries=tuple(soname for soname in document.system_libraries if soname not in gone),
+        link_choices=choices,
         libc_floor=newer_of(document.libc_floor, made.glibc),
         tcl_library_path=document.tcl_library_path if tcl else None,
         tcl_library_paths=tcl,

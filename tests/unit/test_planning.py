@@ -144,3 +144,51 @@ def test_archives_of_the_installation_are_packed_and_checked_when_they_are_wante
     digests = {step.name: "00" * 32 for step in plan.steps}
     other = make_plan(replace(inputs, archives=("install_only",), tag="2")).step(step.name)
     assert action_key(step, digests) != action_key(other, digests), "the tag is part of the name"
+
+
+CHOICES = {"openssl": "shared", "xz": "system"}
+
+
+def test_link_choices_change_the_affected_steps_only(inputs: PlanInputs) -> None:
+    plans = make_plan(inputs), make_plan(replace(inputs, link=CHOICES))
+    digests = {step.name: "00" * 32 for step in plans[0].steps}
+    keys = [{step.name: action_key(step, digests) for step in plan.steps} for plan in plans]
+    assert {name for name in keys[0] if keys[0][name] != keys[1][name]} == {
+        "openssl", "xz", "cpython-3.13.5-noopt", "interpreter-3.13.5-noopt", "assemble-3.13.5-noopt",
+        "validate-3.13.5-noopt",
+    }  # fmt: skip
+
+
+def test_shipped_and_the_system_s_are_built_alike(inputs: PlanInputs) -> None:
+    """The same libraries and the same interpreter: what is shipped of them differs, and what its rooms have."""
+    plans = [make_plan(replace(inputs, link={"openssl": kind})) for kind in ("shared", "system")]
+    digests = {step.name: "00" * 32 for step in plans[0].steps}
+    keys = [{step.name: action_key(step, digests) for step in plan.steps} for plan in plans]
+    assert {name for name in keys[0] if keys[0][name] != keys[1][name]} == {
+        "assemble-3.13.5-noopt", "validate-3.13.5-noopt",
+    }  # fmt: skip
+    assert "openssl" in plans[1].step("validate-3.13.5-noopt").needs
+
+
+def test_a_shared_build_sees_the_ordinary_one_under_another_name(inputs: PlanInputs) -> None:
+    plan = make_plan(replace(inputs, link=CHOICES))
+    files = {file.name: file.path for file in plan.step("openssl").files}
+    recipe = REPOSITORY / "cpython-unix/recipes/openssl"
+    assert files["build.sh"] == recipe / "shared/build.sh"
+    assert files["static.sh"] == recipe / "build.sh"
+    assert {"driver.sh", "shared.sh", "recipe.yml", "shared.yml"} <= files.keys()
+    assert any(name.startswith("patches/") for name in files)
+    assert plan.step("openssl").parameters["SONAMES"] == "crypto=libcrypto.so.3 ssl=libssl.so.3"
+    assert plan.step("cpython-3.13.5-noopt").parameters["SONAMES"] == "libcrypto.so.3 liblzma.so.5 libssl.so.3"
+    assert {"openssl", "xz"} <= set(plan.step("interpreter-3.13.5-noopt").needs)
+
+
+def test_ordinary_builds_do_not_see_the_shared_ones(inputs: PlanInputs) -> None:
+    for step in make_plan(inputs).steps:
+        assert not any("shared" in file.name or file.name == "static.sh" for file in step.files), step.name
+        assert "SONAMES" not in step.parameters
+
+
+def test_a_dependency_of_another_version_cannot_be_chosen(inputs: PlanInputs) -> None:
+    with pytest.raises(UsageError, match=r"--link zstd=shared: no extension module of this CPython 3\.13\.5"):
+        make_plan(replace(inputs, link={"zstd": "shared"}))

@@ -185,3 +185,12 @@ def test_a_containers_quota_bounds_the_cores(
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(64))
     (tmp_path / "cpu.max").write_text(text)
     assert usable_cores(tmp_path) == cores
+
+
+def test_link_choices() -> None:
+    assert request().link == ()
+    made = request("--link", "xz=system,sqlite=shared", "--link", "openssl=shared", "--link=zlib=static")
+    assert made.link == (("openssl", "shared"), ("sqlite", "shared"), ("xz", "system"))
+    assert request(link="xz=system openssl=shared").link == (("openssl", "shared"), ("xz", "system"))
+    with pytest.raises(UsageError, match=r"PYTHONBUILD_LINK: not a link choice: found 'xz'"):
+        request(link="xz")
