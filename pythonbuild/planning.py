@@ -5,6 +5,8 @@ The one place that knows both the engine and what is built. The steps of one dis
     root ─► sysroot ─► toolchain ─► zlib, openssl, … ─► cpython ─► assemble ─► archive ─► validate ◄─ root-bullseye, …
                                          setup-cpython ──┘             └─────► archive-…-install_only ─► validate-…
 
+Between cpython and assemble there is one more, ``smaller``, where something is left out.
+
 Steps that run a recipe see nothing of this program; steps that are Python functions carry the source files of the code
 they run in their keys.
 """
@@ -22,6 +24,7 @@ from pythonbuild.config.locks import load_root_description
 from pythonbuild.config.model import Lock, LockedPackage, Pin, Recipe, RootDescription, Source, Target
 from pythonbuild.config.project import Project
 from pythonbuild.config.recipes import with_needs
+from pythonbuild.cpython.leaving_out import LeftOut
 from pythonbuild.cpython.modules import read_modules
 from pythonbuild.cpython.setup_local import render_setup
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Plan, RecipeAction, Step
@@ -34,6 +37,7 @@ from pythonbuild.shipping import (
     code_files,
     interpreter_step,
     room_roots,
+    smaller_step,
     validate_step,
 )
 
@@ -77,7 +81,7 @@ class PlanInputs:
 
     ``pins`` are the pins of sources whose newest could not be had, by source; all others take their newest.
     ``archives`` are the kinds that are published, ``tag`` stands in their names. ``python_json`` is the format of the
-    full archive's description.
+    full archive's description. ``left_out`` is what the distribution is to be without.
     """
 
     project: Project
@@ -90,6 +94,7 @@ class PlanInputs:
     archives: tuple[str, ...] = ("full",)
     tag: str = ""
     python_json: str = "0"
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     def pin(self, source: str) -> Pin:
         """Return the pin that is used of a source."""
@@ -99,11 +104,12 @@ class PlanInputs:
 def make_plan(inputs: PlanInputs) -> Plan:
     """Return the plan of one distribution. Raises ConfigError for a recipe that does not fit together."""
     interpreter, target = inputs.interpreter, inputs.target
-    catalogue = read_modules(_modules_file(inputs.project))
+    catalogue = read_modules(modules_file(inputs.project)).without(inputs.left_out.extensions)
     wanted = catalogue.needed_recipes(interpreter.version, target.os)
     recipes = with_needs(inputs.project.recipes, [*_COMPILER_STEPS, *wanted])
     setup = _setup_step(inputs)
     cpython = _cpython_step(inputs, setup, wanted)
+    smaller = smaller_step(inputs.left_out, cpython) if inputs.left_out else None
     shipment = Shipment(
         project=inputs.project,
         target=target,
@@ -111,12 +117,13 @@ def make_plan(inputs: PlanInputs) -> Plan:
         version=interpreter.version,
         interpreter_source=interpreter.source,
         interpreter_file=interpreter.file,
-        cpython=cpython.name,
+        cpython=(smaller or cpython).name,
         recipes=tuple(recipe for recipe in recipes if recipe.name not in _COMPILER_STEPS),
         pin=inputs.pin,
         tag=inputs.tag,
         locks=_build_locks(inputs, recipes),
         python_json=inputs.python_json,
+        left_out=inputs.left_out,
     )
     asked = interpreter_step(shipment)
     assemble = assemble_step(shipment, asked)
@@ -129,6 +136,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
         *(_recipe_step(inputs, recipe) for recipe in recipes),
         setup,
         cpython,
+        *([smaller] if smaller else []),
         asked,
         assemble,
         archive,
@@ -167,7 +175,8 @@ def _build_locks(inputs: PlanInputs, recipes: Iterable[Recipe]) -> dict[str, Loc
     return {"build": root, **{recipe.name: inputs.locks[recipe.lock] for recipe in recipes if recipe.lock}}
 
 
-def _modules_file(project: Project) -> Path:
+def modules_file(project: Project) -> Path:
+    """Return the file that says what is known of CPython's extension modules."""
     return project.unix / "extension-modules.yml"
 
 
@@ -259,11 +268,12 @@ def _script_environment(target: Target, recipe: Recipe, source: Source | None, v
 def _setup_step(inputs: PlanInputs) -> Step:
     project, interpreter, target = inputs.project, inputs.interpreter, inputs.target
     template = project.unix / "Setup.local.j2"
-    modules = _modules_file(project)
+    modules = modules_file(project)
+    left_out = inputs.left_out.extensions
 
     def render(context: CallContext) -> None:
         archive = context.source(interpreter.file.name)
-        render_setup(archive, interpreter.version, target.triple, modules, template, context.out)
+        render_setup(archive, interpreter.version, target.triple, modules, template, context.out, left_out)
 
     return Step(
         name=f"setup-{interpreter.name}",
@@ -274,7 +284,8 @@ def _setup_step(inputs: PlanInputs) -> Step:
             *code_files(project.repository, "cpython/*.py", "config/document.py"),
         ),
         sources=(interpreter.file,),
-        parameters={"version": interpreter.version},
+        # What is left out joins the key where there is something, so that the key of a whole build stays what it was.
+        parameters={"version": interpreter.version, **({"left out": repr(dict(left_out))} if left_out else {})},
         target=target.triple,
         weight=3,
     )

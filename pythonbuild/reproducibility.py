@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from pythonbuild.distribution.archive import read_metadata
 from pythonbuild.distribution.compare import Comparison, compare
 from pythonbuild.distribution.diffoscope import look_deeper
 from pythonbuild.distribution.later_json import read_any_format
+from pythonbuild.distribution.left_out import record_of
 from pythonbuild.elsewhere import (
     Built,
     Conditions,
@@ -56,7 +57,7 @@ class Wishes:
     against: Path | None = None
     work: Path | None = None
     keep: bool = False
-    given: Collection[str] = ()
+    given: Set[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def verify(wishes: Wishes, sink: EventSink) -> Verification:
         return Verification(rows, comparisons, tuple(remarks), tuple(look_deeper(contents)), work)
 
 
-def as_described(request: Request, archive: Path, given: Collection[str]) -> Request:
+def as_described(request: Request, archive: Path, given: Set[str]) -> Request:
     """Return the request that asks for what an archive is, in everything that the user has not said himself."""
     document = read_any_format(read_metadata(archive), str(archive))
     return replace(
@@ -111,6 +112,7 @@ def as_described(request: Request, archive: Path, given: Collection[str]) -> Req
         target_triple=request.target_triple if "target_triple" in given else document.target_triple,
         options=request.options if "options" in given else document.build_options,
         python_json=document.version,
+        **({} if given & {"without", "no_tests", "no_tk"} else record_of(archive).wishes()),
     )
 
 

@@ -18,7 +18,8 @@ class Request:
     ``optimized`` asks for the best options that the target has, whatever ``options`` says.
     ``steps_at_once`` 0 means no other limit than ``jobs``. ``archives`` are some of ``ARCHIVE_KINDS``; ``tag`` stands
     in the names of those that are not full, "" for the day of the source. ``python_json`` is the format of
-    PYTHON.json.
+    PYTHON.json. ``without`` are extension modules, sorted, that are left out; so are CPython's tests with ``no_tests``,
+    and all that is there for Tk with ``no_tk``.
     """
 
     repository: Path
@@ -41,3 +42,6 @@ class Request:
     archives: tuple[str, ...] = ("full",)
     tag: str = ""
     python_json: str = "0"
+    without: tuple[str, ...] = ()
+    no_tests: bool = False
+    no_tk: bool = False

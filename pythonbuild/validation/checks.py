@@ -21,6 +21,7 @@ from typing import Literal
 from pythonbuild.config.model import Target
 from pythonbuild.cpython.readback import BuildFacts, read_build
 from pythonbuild.debian.glibc_floor import parse_version
+from pythonbuild.distribution.left_out import left_out_extensions, read_record
 from pythonbuild.distribution.objectfile import (
     MACHINES,
     Dynamic,
@@ -197,6 +198,11 @@ class Subject:
         return document is not None and (bool(document.relinked) or (self.top / RECORD).is_file())
 
     @cached_property
+    def left_out(self) -> set[str]:
+        """The extension modules that the archive says it is without."""
+        return left_out_extensions(self.top, self.document)
+
+    @cached_property
     def build(self) -> BuildFacts:
         """What CPython's own build said of itself."""
         if not (self.top / "build/cpython-build.json").is_file():
@@ -207,8 +213,11 @@ class Subject:
     def _suite_runs(self) -> dict[str, Future[SuiteRun]]:
         """The behaviour suite in all rooms at once: the emulated one takes longer than all others together."""
         rooms = {name: room for name, room in self.rooms.items() if isinstance(room, Room) and not self._too_old(room)}
+        missing = {*self.left_out, *read_record(self.top).packages}
         with ThreadPoolExecutor(max(1, len(rooms))) as pool:
-            return {name: pool.submit(run_suite, room, self.top, self.document) for name, room in rooms.items()}
+            return {
+                name: pool.submit(run_suite, room, self.top, self.document, missing) for name, room in rooms.items()
+            }
 
     def _too_old(self, room: Room) -> str:
         """Return the room's glibc if what was linked again by a newer compiler cannot run there, else ""."""
