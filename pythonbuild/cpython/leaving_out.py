@@ -43,7 +43,7 @@ class LeftOut:
     extensions: Mapping[str, str] = field(default_factory=dict)
     no_tests: bool = False
     no_tk: bool = False
-    along: Mapping[str, str] = field(default_factory=dict)
+    along: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __bool__(self) -> bool:
         return bool(self.extensions or self.no_tests or self.no_tk)

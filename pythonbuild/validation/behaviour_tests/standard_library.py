@@ -8,7 +8,6 @@ import json
 import os
 import struct
 import sys
-import textwrap
 from pathlib import Path
 
 from .table import PLACE, python, works
@@ -20,28 +19,31 @@ NOT_HERE = ("_gdbm", "_ios_support", "_msi", "_overlapped", "_scproxy", "_winapi
 NOT_CODECS = {"mbcs", "oem", "cp65001"}
 
 
+#: A program that imports everything but what stands in its two arguments: names that are not here, and names of what
+#: was left out. What imports the latter is no failure; everything else must be there.
+IMPORT_EVERYTHING = """
+import importlib, sys, warnings
+warnings.simplefilter("ignore")
+not_here, left_out = (set(words.split(",")) for words in sys.argv[1:])
+missing = []
+
+def explained(error):
+    return error is not None and (getattr(error, "name", "") in left_out or explained(error.__context__))
+
+for name in sorted(sys.stdlib_module_names - not_here - left_out):
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        if not explained(error):
+            missing.append(f"{name}: {error}")
+sys.exit("; ".join(missing) or 0)
+"""
+
+
 @works("every module of the standard library imports")
 def every_module() -> None:
     # In a process of its own: hundreds of modules would not leave this one as it was.
-    code = """
-        import importlib, sys, warnings
-        warnings.simplefilter("ignore")
-        not_here, left_out = (set(words.split(",")) for words in sys.argv[1:])
-        missing = []
-
-        def explained(error):
-            return error is not None and (getattr(error, "name", "") in left_out or explained(error.__context__))
-
-        for name in sorted(sys.stdlib_module_names - not_here - left_out):
-            try:
-                importlib.import_module(name)
-            except ImportError as error:
-                if not explained(error):
-                    missing.append(f"{name}: {error}")
-        sys.exit("; ".join(missing) or 0)
-    """
-    # What was left out is no failure, nor is what imports it: everything else must be there.
-    python("-I", "-c", textwrap.dedent(code), ",".join(NOT_HERE), ",".join(PLACE.omitted))
+    python("-I", "-c", IMPORT_EVERYTHING, ",".join(NOT_HERE), ",".join(PLACE.omitted))
 
 
 @works("every codec", "binascii", "zlib", "_bz2", "unicodedata", "_multibytecodec", "_codecs_cn",
