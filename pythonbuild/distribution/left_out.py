@@ -82,7 +82,7 @@ def _remove_parts(stdlib: Path, left_out: LeftOut) -> Iterator[tuple[str, str]]:
 def read_record(top: Path) -> Record:
     """Return what was left out of an unpacked archive's build; of most, nothing."""
     path = top / RECORD
-    return parse_record(path.read_text(encoding="utf-8"), str(path)) if path.is_file() else Record()
+    return parse_record(path.read_text("utf-8", "replace"), RECORD) if path.is_file() else Record()
 
 
 def record_of(archive: Path) -> Record:
@@ -117,13 +117,17 @@ def _is_told(part: object) -> TypeGuard[Mapping[str, str]]:
 
 def left_out_extensions(top: Path, document: PythonJson) -> set[str]:
     """Return the extension modules that an unpacked archive says it is without, in whichever format."""
-    relinked = dict(document.relinked)
-    path = top / RELINKED_RECORD
-    if not relinked and path.is_file():
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        relinked = plain if isinstance(plain, dict) else {}
+    relinked = document.relinked or _relinked(top / RELINKED_RECORD)
     names = {*document.omitted_extensions, *read_record(top).extensions, *_names(relinked, "removed")}
     return names - _names(relinked, "added")
+
+
+def _relinked(path: Path) -> Mapping[str, Any]:
+    try:
+        plain = json.loads(path.read_text("utf-8", "replace")) if path.is_file() else {}
+    except ValueError as error:
+        raise DistributionError(f"{RELINKED_RECORD}: not JSON", found=error) from error
+    return plain if isinstance(plain, dict) else {}
 
 
 def _names(relinked: Mapping[str, Any], key: str) -> set[str]:

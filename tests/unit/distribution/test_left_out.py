@@ -108,3 +108,6 @@ def test_what_an_archive_is_without_in_every_format(tmp_path: Path) -> None:
     assert left_out_extensions(top, replace(document, relinked=relinked)) == {"_gdbm", "_ssl", "math"}
     write(top / RELINKED_RECORD, json.dumps(relinked))
     assert left_out_extensions(top, later) == {"_ssl", "math"}
+    write(top / RELINKED_RECORD, "{")
+    with pytest.raises(DistributionError, match=r"build/relinked\.json: not JSON"):
+        left_out_extensions(top, later)
