@@ -242,6 +242,9 @@ def flags(conditions: Conditions, request: Request) -> list[str]:
     flags += ["--tag", request.tag] if request.tag else []
     flags += ["--python-json", request.python_json] if request.python_json != "0" else []
     flags += ["--link", ",".join(map("=".join, request.link))] if request.link else []
+    flags += ["--without", ",".join(request.without)] if request.without else []
+    flags += ["--no-tests"] if request.no_tests else []
+    flags += ["--no-tk"] if request.no_tk else []
     flags += ["--offline"] if request.offline else []
     return flags + (["--locked"] if request.locked else [])
 

@@ -5,6 +5,8 @@ The one place that knows both the engine and what is built. The steps of one dis
     root ─► sysroot ─► toolchain ─► zlib, openssl, … ─► cpython ─► assemble ─► archive ─► validate ◄─ root-bullseye, …
                                          setup-cpython ──┘             └─────► archive-…-install_only ─► validate-…
 
+Between cpython and assemble there is one more, ``smaller``, where something is left out.
+
 Steps that run a recipe see nothing of this program; steps that are Python functions carry the source files of the code
 they run in their keys.
 """
@@ -23,6 +25,7 @@ from pythonbuild.config.locks import load_root_description
 from pythonbuild.config.model import Lock, LockedPackage, Pin, Recipe, RootDescription, Source, Target
 from pythonbuild.config.project import Project
 from pythonbuild.config.recipes import SHARED, with_needs
+from pythonbuild.cpython.leaving_out import LeftOut
 from pythonbuild.cpython.modules import read_modules
 from pythonbuild.cpython.setup_local import render_setup
 from pythonbuild.distribution.assemble import Linked
@@ -36,6 +39,7 @@ from pythonbuild.shipping import (
     code_files,
     interpreter_step,
     room_roots,
+    smaller_step,
     validate_step,
 )
 
@@ -80,6 +84,7 @@ class PlanInputs:
     ``pins`` are the pins of sources whose newest could not be had, by source; all others take their newest.
     ``archives`` are the kinds that are published, ``tag`` stands in their names. ``python_json`` is the format of the
     full archive's description. ``link`` has the dependencies that are not linked statically, and how they are.
+    ``left_out`` is what the distribution is to be without.
     """
 
     project: Project
@@ -93,6 +98,7 @@ class PlanInputs:
     tag: str = ""
     python_json: str = "0"
     link: Mapping[str, str] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     def pin(self, source: str) -> Pin:
         """Return the pin that is used of a source."""
@@ -107,12 +113,13 @@ class PlanInputs:
 def make_plan(inputs: PlanInputs) -> Plan:
     """Return the plan of one distribution. Raises ConfigError for a recipe that does not fit together."""
     interpreter, target = inputs.interpreter, inputs.target
-    catalogue = read_modules(_modules_file(inputs.project))
+    catalogue = read_modules(modules_file(inputs.project)).without(inputs.left_out.extensions)
     wanted = catalogue.needed_recipes(interpreter.version, target.os)
     recipes = with_needs(inputs.project.recipes, [*_COMPILER_STEPS, *wanted])
     check_links(inputs.project.recipes, inputs.link, [recipe.name for recipe in recipes], interpreter.version)
     setup = _setup_step(inputs)
     cpython = _cpython_step(inputs, setup, wanted)
+    smaller = smaller_step(inputs.left_out, cpython) if inputs.left_out else None
     shipment = Shipment(
         project=inputs.project,
         target=target,
@@ -120,13 +127,14 @@ def make_plan(inputs: PlanInputs) -> Plan:
         version=interpreter.version,
         interpreter_source=interpreter.source,
         interpreter_file=interpreter.file,
-        cpython=cpython.name,
+        cpython=(smaller or cpython).name,
         recipes=tuple(recipe for recipe in recipes if recipe.name not in _COMPILER_STEPS),
         pin=inputs.pin,
         tag=inputs.tag,
         locks=_build_locks(inputs, recipes),
         python_json=inputs.python_json,
         link={name: Linked(kind, inputs.sonames(name)) for name, kind in inputs.link.items()},
+        left_out=inputs.left_out,
     )
     asked = interpreter_step(shipment)
     assemble = assemble_step(shipment, asked)
@@ -139,6 +147,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
         *(_recipe_step(inputs, recipe) for recipe in recipes),
         setup,
         cpython,
+        *([smaller] if smaller else []),
         asked,
         assemble,
         archive,
@@ -177,7 +186,8 @@ def _build_locks(inputs: PlanInputs, recipes: Iterable[Recipe]) -> dict[str, Loc
     return {"build": root, **{recipe.name: inputs.locks[recipe.lock] for recipe in recipes if recipe.lock}}
 
 
-def _modules_file(project: Project) -> Path:
+def modules_file(project: Project) -> Path:
+    """Return the file that says what is known of CPython's extension modules."""
     return project.unix / "extension-modules.yml"
 
 
@@ -289,11 +299,12 @@ def _script_environment(target: Target, recipe: Recipe, source: Source | None, v
 def _setup_step(inputs: PlanInputs) -> Step:
     project, interpreter, target = inputs.project, inputs.interpreter, inputs.target
     template = project.unix / "Setup.local.j2"
-    modules = _modules_file(project)
+    modules = modules_file(project)
+    left_out = inputs.left_out.extensions
 
     def render(context: CallContext) -> None:
         archive = context.source(interpreter.file.name)
-        render_setup(archive, interpreter.version, target.triple, modules, template, context.out)
+        render_setup(archive, interpreter.version, target.triple, modules, template, context.out, left_out)
 
     return Step(
         name=f"setup-{interpreter.name}",
@@ -304,7 +315,8 @@ def _setup_step(inputs: PlanInputs) -> Step:
             *code_files(project.repository, "cpython/*.py", "config/document.py"),
         ),
         sources=(interpreter.file,),
-        parameters={"version": interpreter.version},
+        # What is left out joins the key where there is something, so that the key of a whole build stays what it was.
+        parameters={"version": interpreter.version, **({"left out": repr(dict(left_out))} if left_out else {})},
         target=target.triple,
         weight=3,
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 from pythonbuild.config.links import SYSTEM as SYSTEM_LINK
 from pythonbuild.config.model import SYSTEM, Lock, Pin, Recipe, Source, Target
 from pythonbuild.config.project import Project
+from pythonbuild.cpython.leaving_out import LeftOut
 from pythonbuild.cpython.modules import read_modules
 from pythonbuild.distribution.assemble import Component, Linked
 from pythonbuild.distribution.python_json import FORMAT_VERSION
@@ -34,6 +35,8 @@ _ASSEMBLE_CODE = (
 _INTERPRETER_CODE = ("validation/interpreter.py", "validation/tell_facts.py", "validation/room.py",
                      "distribution/assemble.py", "cpython/readback.py", "shipping.py")  # fmt: skip
 VALIDATE_CODE = ("validation/**/*.py", "distribution/*.py", "cpython/readback.py", "shipping.py")
+_SMALLER_CODE = ("cpython/leaving_out.py", "distribution/left_out.py", "distribution/kinds.py",
+                 "distribution/assemble.py")  # fmt: skip
 _ARCHIVE_CODE = ("distribution/archive.py", "shipping.py")
 #: What the tree of the step that asks the interpreter holds.
 _FACTS = "interpreter.json"
@@ -45,7 +48,8 @@ class Shipment:
 
     ``pin`` tells which pin of a source was used. ``tag`` stands in the names of archives that are not full ("": the day
     of CPython's source). ``locks`` are those of the root filesystem to build in and of the sysroot. ``python_json`` is
-    the format of the description. ``link`` has the recipes that are not linked statically.
+    the format of the description. ``link`` has the recipes that are not linked statically. ``left_out`` is what the
+    distribution is without.
     """
 
     project: Project
@@ -61,6 +65,7 @@ class Shipment:
     locks: Mapping[str, Lock] = field(default_factory=dict)
     python_json: str = FORMAT_VERSION
     link: Mapping[str, Linked] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     @property
     def suffix(self) -> str:
@@ -76,6 +81,32 @@ def code_files(repository: Path, *patterns: str) -> tuple[InputFile, ...]:
     package = repository / "pythonbuild"
     paths = sorted({path for pattern in patterns for path in package.glob(pattern)})
     return tuple(InputFile(path.relative_to(repository).as_posix(), path) for path in paths)
+
+
+def smaller_step(left_out: LeftOut, cpython: Step) -> Step:
+    """Return the step that takes out of CPython's tree what the distribution is to be without; its tree is the rest.
+
+    Everything after it sees only that, so nothing that was left out is asked for, described or packed.
+    """
+
+    def run(context: CallContext) -> None:
+        from pythonbuild.distribution.assemble import place_tree
+        from pythonbuild.distribution.left_out import make_smaller
+
+        place_tree(context.tree(cpython.name), context.out)
+        record = make_smaller(context.out, left_out)
+        context.log(f"left out: {', '.join([*record.extensions, *record.packages])}")
+
+    return Step(
+        name=f"smaller-{cpython.name.removeprefix('cpython-')}",
+        action=CallAction(run),
+        needs=(cpython.name,),
+        files=code_files(Path(__file__).parents[1], *_SMALLER_CODE),
+        parameters={"extensions": repr(dict(left_out.extensions)), "no_tests": str(left_out.no_tests),
+                    "no_tk": str(left_out.no_tk)},
+        target=cpython.target,
+        weight=3,
+    )  # fmt: skip
 
 
 def interpreter_step(shipment: Shipment) -> Step:
@@ -177,6 +208,8 @@ def _described(shipment: Shipment) -> dict[str, str]:
     described = {f"component {name}": repr(component) for name, component in _components(shipment).items()}
     described |= _materials(shipment).parameters()
     described |= {f"link {name}": repr(linked) for name, linked in sorted(shipment.link.items())}
+    if shipment.left_out:
+        described["left out"] = repr(shipment.left_out)
     return {
         **described, "target": repr(shipment.target), "options": shipment.options, "python_json": shipment.python_json,
     }  # fmt: skip
@@ -194,7 +227,8 @@ def source_epoch(cpython_tree: Path) -> int:
 
 
 def _omitted(modules: Path, shipment: Shipment) -> dict[str, str]:
-    existing = read_modules(modules).existing(shipment.version)
+    catalogue = read_modules(modules).without(shipment.left_out.extensions)
+    existing = catalogue.existing(shipment.version)
     linkages = {name: module.linkage_on(shipment.target.os) for name, module in existing.items()}
     return {name: reason for name, (linkage, reason) in sorted(linkages.items()) if linkage == "omitted"}
 

@@ -65,6 +65,8 @@ OPTIONS = (
            default_text="all"),
     Option("--without", "text", WHAT, "leave these extension modules out, such as _ssl,_sqlite3,_tkinter", "MODULES",
            repeatable=True),
+    Option("--no-tests", "switch", WHAT, "leave CPython's own tests out: packages and extension modules"),
+    Option("--no-tk", "switch", WHAT, "leave tkinter, idle, turtle, Tcl/Tk and the X libraries out"),
     Option("--only", "text", WHAT, "keep these extension modules only, and those that the interpreter cannot do"
            " without", "MODULES", repeatable=True),
     Option("--add", "text", WHAT, "link an extension module of your own: NAME=FILE.o or NAME:INIT_FUNCTION=FILE.o; more"
@@ -116,7 +118,8 @@ OPTIONS = (
 
 BY_FLAG = {option.flag: option for option in OPTIONS}
 
-_WHAT = ("--python", "--python-source", "--target-triple", "--options", "--optimized", "--link")
+_WHAT = ("--python", "--python-source", "--target-triple", "--options", "--optimized", "--link", "--without",
+         "--no-tests", "--no-tk")  # fmt: skip
 _SOURCES = ("--source-dir", "--mirror", "--offline", "--locked")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,21 @@ def make_request(arguments: Arguments, repository: Path) -> Request:
         python_json=value("--python-json"),
         tag=_tag(value("--tag") or "", arguments),
         link=read_links(value("--link"), arguments.origin("link")) if value("--link") else (),
+        **_left_out(arguments),
     )
+
+
+def _left_out(arguments: Arguments) -> dict[str, Any]:
+    """Return what is left out of a build; for ``relink``, which has no flag but ``--without``, it is the archive's."""
+    if "no_tests" not in arguments.values:
+        return {}
+    return {"without": tuple(sorted(set(split_names(arguments["without"])))), "no_tests": arguments["no_tests"],
+            "no_tk": arguments["no_tk"]}  # fmt: skip
+
+
+def split_names(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the names in texts that hold several with commas."""
+    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
 
 
 def _archives(text: str, arguments: Arguments) -> tuple[str, ...]:

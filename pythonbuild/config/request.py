@@ -19,6 +19,8 @@ class Request:
     ``steps_at_once`` 0 means no other limit than ``jobs``. ``archives`` are some of ``ARCHIVE_KINDS``; ``tag`` stands
     in the names of those that are not full, "" for the day of the source. ``python_json`` is the format of
     PYTHON.json. ``link`` are the dependencies that are not linked statically, each with ``shared`` or ``system``.
+    ``without`` are extension modules, sorted, that are left out; so are CPython's tests with ``no_tests``, and all that
+    is there for Tk with ``no_tk``.
     """
 
     repository: Path
@@ -42,3 +44,6 @@ class Request:
     tag: str = ""
     python_json: str = "0"
     link: tuple[tuple[str, str], ...] = ()
+    without: tuple[str, ...] = ()
+    no_tests: bool = False
+    no_tk: bool = False

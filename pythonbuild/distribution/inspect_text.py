@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pythonbuild.distribution import sbom_text
+from pythonbuild.distribution.left_out import Record
 from pythonbuild.distribution.python_json import ExtensionEntry, LinkChoice, LinkEntry, PythonJson
 from pythonbuild.distribution.sbom_text import Summary
 from pythonbuild.distribution.statement import StatementSummary
@@ -106,8 +107,9 @@ def _patches(name: str, sbom: Summary | None) -> list[str]:
     return [f"    patch {path}  {digest}" for path, _, digest in (patch.partition(" ") for patch in applied)]
 
 
-def omitted(document: PythonJson) -> list[str]:
-    left = document.omitted_extensions
+def omitted(document: PythonJson, record: Record) -> list[str]:
+    """Tell what was left out: extension modules, by the description or the record, and packages, by the record."""
+    left = {**record.extensions, **document.omitted_extensions, **record.packages}
     return ["Left out:", *(f"  {name}: {left[name]}" for name in sorted(left))] if left else []
 
 

@@ -31,8 +31,8 @@ _DEPENDENCY_PREFIX = "tools/deps"
 #: What the recipe of CPython puts into its source or its tree: a folder laid over the source, and a script.
 _OVERLAY = "newer"
 _SCRIPT = "python-config.sh"
-#: What :mod:`pythonbuild.distribution.assemble` writes itself.
-_WRITTEN = ("build/run_tests.py",)
+#: What this project's own code writes (:mod:`pythonbuild.distribution.assemble` and :mod:`.left_out`).
+_WRITTEN = ("build/run_tests.py", "build/left-out.json")
 
 
 def package_reference(package: Package) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pythonbuild.cpython.leaving_out import RELINKED
 from pythonbuild.distribution.later_json import DEFAULT_VARIANT, LATER_FORMATS, plain_text, read_any_format
 from pythonbuild.distribution.link_choices import still_linked, system_sonames
 from pythonbuild.distribution.python_json import (
@@ -30,9 +31,6 @@ from pythonbuild.distribution.relinkable import (
     Module,
     Relinkable,
 )
-
-#: What stands among the omitted extension modules for those that relink left out.
-LEFT_OUT = "left out when the interpreter was linked again"
 
 
 @dataclass(frozen=True)
@@ -142,7 +140,7 @@ def _rewrite_0(text: str, made: Made) -> str:
     extensions = {name: _entry(module) if name in added else info.extensions[name]
                   for name, module in wanted.modules.items()}  # fmt: skip
     tcl = document.tcl_library_paths if keeps_tcl(wanted) else ()
-    omitted = {**document.omitted_extensions, **dict.fromkeys(made.choice.removed, LEFT_OUT)}
+    omitted = {**document.omitted_extensions, **dict.fromkeys(made.choice.removed, RELINKED)}
     document = replace(
         document,
         build_info=replace(info, extensions=extensions, main_object=wanted.main_object,

@@ -21,6 +21,7 @@ from typing import Literal
 from pythonbuild.config.model import Target
 from pythonbuild.cpython.readback import BuildFacts, read_build
 from pythonbuild.debian.glibc_floor import parse_version
+from pythonbuild.distribution.left_out import left_out_extensions, read_record
 from pythonbuild.distribution.link_choices import read_choices, system_sonames
 from pythonbuild.distribution.objectfile import (
     MACHINES,
@@ -198,6 +199,11 @@ class Subject:
         return document is not None and (bool(document.relinked) or (self.top / RECORD).is_file())
 
     @cached_property
+    def left_out(self) -> set[str]:
+        """The extension modules that the archive says it is without."""
+        return left_out_extensions(self.top, self.document)
+
+    @cached_property
     def build(self) -> BuildFacts:
         """What CPython's own build said of itself."""
         if not (self.top / "build/cpython-build.json").is_file():
@@ -209,8 +215,11 @@ class Subject:
         """The behaviour suite in all rooms at once: the emulated one takes longer than all others together."""
         rooms = {name: room for name, room in self.rooms.items()
                  if isinstance(room, Room) and not (self._too_old(room) or self._missing(room))}  # fmt: skip
+        missing = {*self.left_out, *read_record(self.top).packages}
         with ThreadPoolExecutor(max(1, len(rooms))) as pool:
-            return {name: pool.submit(run_suite, room, self.top, self.document) for name, room in rooms.items()}
+            return {
+                name: pool.submit(run_suite, room, self.top, self.document, missing) for name, room in rooms.items()
+            }
 
     @cached_property
     def link_choices(self) -> dict[str, LinkChoice]:

@@ -112,6 +112,9 @@ TREE: dict[str, tuple[TreeDamage, str, tuple[str, ...]]] = {
         "metadata-link-choices", ("provenance-complete",)),
     "an init function that the table has not": (
         edit_bytes("build/Modules/config.c", swap(b"PyInit_zlib}", b"PyInit_zlob}")), "metadata-inittab", ()),
+    "a module that is there is told to be left out": (
+        edit_json(lambda plain: plain["omitted_extensions"].update(zlib="left out of the build (--without)")),
+        "metadata-left-out", ()),
     "another version's tag": (edit_json(lambda plain: plain["interpreter"].update(python_abi_tag="cp399")),
                               "metadata-interpreter", ()),
     "a link is left out": (extension("zlib", lambda entry: entry.update(links=[], licenses=[], license_paths=[])),

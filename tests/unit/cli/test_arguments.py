@@ -194,3 +194,16 @@ def test_link_choices() -> None:
     assert request(link="xz=system openssl=shared").link == (("openssl", "shared"), ("xz", "system"))
     with pytest.raises(UsageError, match=r"PYTHONBUILD_LINK: not a link choice: found 'xz'"):
         request(link="xz")
+
+
+def test_what_is_left_out() -> None:
+    assert (request().without, request().no_tests, request().no_tk) == ((), False, False)
+    made = request("--without", "_ssl, _bz2,", "--without=readline,_ssl", "--no-tests", "--no-tk")
+    assert made.without == ("_bz2", "_ssl", "readline"), "sorted: the order makes no difference"
+    assert (made.no_tests, made.no_tk) == (True, True)
+    assert request(without="_ssl,_bz2", no_tests="1").without == ("_bz2", "_ssl")
+    assert not request("--no-no-tests", no_tests="1").no_tests
+    with pytest.raises(UsageError, match="--no-tests takes no value"):
+        request("--no-tests=_testcapi")
+    # relink has the flag, too: there it is about an archive, not about a build.
+    assert request("relink", "ARCHIVE", "--without", "posix").without == ()
