@@ -111,6 +111,7 @@ class Conditions:
 class Built:
     """What a build gave. ``reused`` steps were in the store, from an earlier verification."""
 
+    #: In the order of the plan.
     archives: tuple[Path, ...]
     began: float
     seconds: float
@@ -237,6 +238,8 @@ def flags(conditions: Conditions, request: Request) -> list[str]:
     for flag, values in (("--source-dir", request.source_dirs), ("--mirror", request.mirrors)):
         for value in values:
             flags += [flag, str(value)]
+    flags += ["--archives", ",".join(request.archives)] if request.archives != ("full",) else []
+    flags += ["--tag", request.tag] if request.tag else []
     flags += ["--python-json", request.python_json] if request.python_json != "0" else []
     flags += ["--without", ",".join(request.without)] if request.without else []
     flags += ["--no-tests"] if request.no_tests else []

@@ -78,8 +78,16 @@ def write_sbom(materials: Materials, document: PythonJson, cpython_tree: Path, t
         needs={name: [sources[need] for need in recipes[recipe].needs if need in sources]
                for recipe, name in sources.items()},
         locks=materials.locks,
+        products=_products(materials, CPYTHON),
     )  # fmt: skip
     (top / NAME).write_text(render(document, making), encoding="utf-8")
+
+
+def _products(materials: Materials, interpreter: str) -> dict[str, str]:
+    """Return vendor and product of each source that lists of vulnerabilities know."""
+    known = materials.project.sources
+    names = {interpreter: materials.interpreter.source, **{name: name for name in materials.sources.values()}}
+    return {name: known[source].cpe for name, source in names.items() if source in known and known[source].cpe}
 
 
 def _addresses(materials: Materials, interpreter: str) -> dict[str, tuple[str, ...]]:

@@ -19,7 +19,9 @@ from pythonbuild.shipping import VALIDATE_CODE, Shipment, code_files, source_epo
 
 _CODE = ("distribution/archive.py", "distribution/assemble.py", "distribution/kinds.py", "distribution/names.py",
          "distribution/objectfile.py", "packing.py")  # fmt: skip
-_COMPRESS = 'gzip -9 -n < "$1" > "$2"'
+# Measured on an installation of 95 MB: gzip -9 takes 12.9 s of CPU and gives 34.95 MB, -7 4.5 s and 35.10 MB; zstd's
+# level 16 34 s and 23.0 MB, the quick 12 5.3 s and 24.1 MB. These archives are made for every build and every kind.
+_COMPRESS = 'gzip -7 -n < "$1" > "$2"'
 _STRIP = '"$STRIP" --strip-debug -- "$@"'
 
 
@@ -48,7 +50,7 @@ def _installation_archive_step(shipment: Shipment, assemble: Step, kind: str) ->
         dist.mkdir()
         options = "" if shipment.options == target.options[-1] else shipment.options
         name = ArchiveName(shipment.version, target.triple, options, kind, "zst", shipment.tag or default_tag(epoch))
-        pack(tree, dist / str(name), epoch, threads=context.jobs, described=False)
+        pack(tree, dist / str(name), epoch, threads=context.jobs, described=False, quick=True)
         pack(tree, plain, epoch, described=False)
         _in_root(context, target, _COMPRESS, plain.name, "archive.tar.gz")
         (context.work / "archive.tar.gz").rename(dist / str(replace(name, compression="gz")))

@@ -12,7 +12,8 @@ of the archive is what PYTHON.json says: so this is also the proof that it says 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def relink(request: Request, archive: Path, wishes: Wishes, command: str, sink: 
     if not archive.is_file():
         raise UsageError(f"relink: no such file {archive}")
     text = read_metadata(archive)
-    old = read_relinkable(text, METADATA)
+    old = read_relinkable(text, f"{archive}: {METADATA}")
     with provisions(request, sink) as provided:
         work = WorkDirectory(request.cache / "work", "relink")
         try:
@@ -132,7 +133,8 @@ def _relink(
     _tell_sbom(top, old, compiler.version)
     _check(directory, target, archive.path)
     out = _output(provided.request.output, choice.wanted, top)
-    packed = pack(directory, out, _time(archive.path), threads=provided.request.jobs, quick=True)
+    with _output_directory(out.parent):
+        packed = pack(directory, out, _time(archive.path), threads=provided.request.jobs, quick=True)
     sink(Published(packed.path, packed.size, packed.sha256))
     floor = read_relinkable(new, METADATA).libc_floor or linked.glibc
     return Relinked(packed, choice, tuple(removed), (before, _size(top, old)), compiler.version, floor)
@@ -198,11 +200,24 @@ def _output(output: Path, wanted: Relinkable, top: Path) -> Path:
         if path:
             digest.update((top / path).read_bytes())
     name = f"cpython-{wanted.version}-{wanted.triple}-{wanted.options}-relinked-{digest.hexdigest()[:12]}.tar.zst"
+    return output / name
+
+
+@contextmanager
+def _output_directory(output: Path) -> Iterator[None]:
+    """Make the output directory; what fails does not leave an empty one that was made for it."""
+    was_there = output.exists()
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"--output: {output} cannot be made", found=error.strerror) from error
-    return output / name
+    try:
+        yield
+    except BaseException:
+        if not was_there:
+            with suppress(OSError):
+                output.rmdir()
+        raise
 
 
 def _time(archive: Path) -> int:

@@ -19,11 +19,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pythonbuild.config.request import Request
+from pythonbuild.distribution import sbom_text, statement
 from pythonbuild.distribution.archive import read_metadata
-from pythonbuild.distribution.compare import Comparison, compare
+from pythonbuild.distribution.compare import Comparison, compare, compare_texts
 from pythonbuild.distribution.diffoscope import look_deeper
 from pythonbuild.distribution.later_json import read_any_format
 from pythonbuild.distribution.left_out import record_of
+from pythonbuild.distribution.names import ArchiveName, ArchiveNameError, read_name
 from pythonbuild.elsewhere import (
     Built,
     Conditions,
@@ -38,6 +40,7 @@ from pythonbuild.elsewhere import (
     remove,
 )
 from pythonbuild.engine.events import EventSink, Note
+from pythonbuild.errors import UsageError
 
 #: 2001-02-03 04:05:06 UTC: no file of the project is that old.
 _LONG_AGO = 981173106
@@ -96,7 +99,7 @@ def verify(wishes: Wishes, sink: EventSink) -> Verification:
         pairs = _pairs(wishes.against, [build.archives if build else () for build in builds])
         contents = work / "differing"
         remove(contents)
-        comparisons = tuple(compare(one, other, contents) for one, other in pairs)
+        comparisons = tuple(comparison for pair in pairs for comparison in _compared(*pair, contents, wishes.against))
         rows = _table(wishes.against, (first, second), builds)
         if all(comparison.identical for comparison in comparisons):
             return Verification(rows, comparisons, tuple(remarks), kept=work if _stays(wishes) else None)
@@ -104,7 +107,22 @@ def verify(wishes: Wishes, sink: EventSink) -> Verification:
 
 
 def as_described(request: Request, archive: Path, given: Set[str]) -> Request:
-    """Return the request that asks for what an archive is, in everything that the user has not said himself."""
+    """Return the request that asks for what an archive is, in everything that the user has not said himself.
+
+    A full archive says it in PYTHON.json and in the record of what it is without, that of an installation alone in its
+    name, as far as that goes: what it is without is for the user to say.
+    """
+    if "archives" in given:
+        raise UsageError("--archives and --against exclude each other", found=archive.name,
+                         expected="one of them: the archive tells its kind")  # fmt: skip
+    name = _named(archive)
+    if name and name.kind != "full":
+        request = replace(request, archives=(name.kind,), tag=request.tag or name.tag,
+                          python=request.python if "python" in given else name.version,
+                          target_triple=request.target_triple if "target_triple" in given else name.triple)  # fmt: skip
+        if "options" in given:
+            return request
+        return replace(request, options=name.options) if name.options else replace(request, optimized=True)
     document = read_any_format(read_metadata(archive), str(archive))
     return replace(
         request,
@@ -114,6 +132,13 @@ def as_described(request: Request, archive: Path, given: Set[str]) -> Request:
         python_json=document.version,
         **({} if given & {"without", "no_tests", "no_tk"} else record_of(archive).wishes()),
     )
+
+
+def _named(path: Path) -> ArchiveName | None:
+    try:
+        return read_name(path.name)
+    except ArchiveNameError:
+        return None
 
 
 def _stays(wishes: Wishes) -> bool:
@@ -236,11 +261,32 @@ def _pairs(against: Path | None, archives: Sequence[Sequence[Path]]) -> list[tup
     """Return which archives belong together: those published at the same place, or the one like the given one."""
     first, second = archives
     if against:
-        same = [path for path in second if path.name == against.name]
-        return [(against, (same or list(second))[0])]
+        form = _form(against)
+        return [(against, next((path for path in second if _form(path) == form), second[0]))]
     if len(first) != len(second):
         raise ElsewhereError("the builds gave different numbers of archives", found=f"{len(first)} and {len(second)}")
     return list(zip(first, second, strict=True))
+
+
+def _form(path: Path) -> tuple[str, str]:
+    """Return what tells the archives of one build apart."""
+    name = _named(path)
+    return (name.kind, name.compression) if name else ("full", path.suffix)
+
+
+def _compared(first: Path, second: Path, contents: Path, against: Path | None) -> Iterator[Comparison]:
+    """Compare two archives and what was written beside them.
+
+    The statement of somebody else's archive tells how he asked for it and from which commit: that may be another, so
+    it is compared only when both builds are ours.
+    """
+    yield compare(first, second, contents)
+    for suffix in (sbom_text.SUFFIX, statement.SUFFIX):
+        one, other = (path.with_name(path.name + suffix) for path in (first, second))
+        if against and (suffix == statement.SUFFIX or not one.is_file()):
+            continue
+        if one.is_file() or other.is_file():
+            yield compare_texts(one, other)
 
 
 def _table(against: Path | None, conditions: Sequence[Conditions],

@@ -6,8 +6,10 @@
 # needs uv. The results hold no index address: they come from whatever index this machine is set up for.
 set -eu
 cd "$(dirname "$0")"
-for name in requirements requirements-dev; do
-    case $name in requirements) input=runtime.in ;; *) input=development.in ;; esac
+pin() {
     uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-        --no-emit-find-links --custom-compile-command requirements/compile.sh "$@" --output-file "../$name.txt" "$input"
-done
+        --no-emit-find-links --custom-compile-command requirements/compile.sh "$@"
+}
+pin "$@" --output-file ../requirements.txt runtime.in
+pin "$@" --output-file ../requirements-dev.txt development.in
+pin "$@" --output-file signing.txt signing.in

@@ -59,6 +59,7 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Arguments:
     if show:
         return Arguments(command, (), {}, show)
     _count_words(command, words[1:])
+    _refuse_empty(command, words[1:])
     for flag in given:
         if flag not in command.flags:
             raise UsageError(f"{flag} has no meaning for {command.name or 'a build'}",
@@ -77,6 +78,15 @@ def _count_words(command: Command, words: Sequence[str]) -> None:
         raise UsageError(f"{command.name} needs {' and '.join(map(_with_article, needed))}", found=found)
     if len(words) > len(metavars) and not command.argument.endswith("…"):
         raise UsageError(f"{command.name} takes no further words", found=" ".join(words[len(metavars) :]))
+
+
+def _refuse_empty(command: Command, words: Sequence[str]) -> None:
+    """Refuse an empty word: what an unset variable of a script leaves, and a path to the current directory."""
+    metavars = command.argument.removesuffix("…").split()
+    for number, word in enumerate(words):
+        if not word.strip():
+            metavar = metavars[min(number, len(metavars) - 1)].strip("[]…")
+            raise UsageError(f"{command.name}: {metavar} is empty", found=repr(word), advice="give it a value")
 
 
 def _with_article(metavar: str) -> str:

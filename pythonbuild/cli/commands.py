@@ -15,6 +15,7 @@ from pythonbuild.cli.requests import cache_directory, make_request, split_names
 
 if TYPE_CHECKING:
     from pythonbuild.build import PlanRow
+    from pythonbuild.distribution.signing import Signer
 
 
 def make_screen(arguments: Arguments) -> Screen:
@@ -141,10 +142,25 @@ def run_publish(arguments: Arguments, repository: Path, screen: Screen) -> int:
     from pythonbuild.distribution.publish import find_archives, publish
 
     directory, *named = map(Path, arguments.words)
+    signers = _signers(arguments, repository)
     archives = named or find_archives(arguments["output"] or repository / "dist")
-    published = publish(archives, directory, (arguments["base_url"] or "").rstrip("/"))
+    published = publish(archives, directory, (arguments["base_url"] or "").rstrip("/"), signers)
     screen.answer([json.dumps(published.as_json(), indent=2)] if arguments["json"] else published.lines())
     return 0
+
+
+def _signers(arguments: Arguments, repository: Path) -> list[Signer]:
+    from pythonbuild.distribution.signing import SigstoreSigner, SshSigner
+    from pythonbuild.errors import UsageError
+
+    signers: list[Signer] = []
+    if arguments["sign"]:
+        person = sys.stdin.isatty() and sys.stderr.isatty()
+        pinned = repository / "requirements" / "signing.txt"
+        signers.append(SigstoreSigner(pinned, arguments["trust_config"], interactive=person))
+    elif arguments.origin("trust_config").startswith("--"):
+        raise UsageError("--trust-config has no meaning without --sign", advice="give both")
+    return signers + ([SshSigner(arguments["sign_key"])] if arguments["sign_key"] else [])
 
 
 def run_test_distribution(arguments: Arguments, repository: Path, screen: Screen) -> int:
@@ -210,7 +226,7 @@ def run_verify_reproducible(arguments: Arguments, repository: Path, screen: Scre
     from pythonbuild.cli.render.text import columns
     from pythonbuild.reproducibility import Wishes, verify
 
-    flags = ("python", "target_triple", "options", "without", "no_tests", "no_tk")
+    flags = ("python", "target_triple", "options", "archives", "without", "no_tests", "no_tk")
     given = {name for name in flags if arguments.origin(name)}
     wishes = Wishes(make_request(arguments, repository), arguments["against"], arguments["work"], arguments["keep"],
                     given)  # fmt: skip

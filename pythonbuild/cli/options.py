@@ -96,6 +96,12 @@ OPTIONS = (
            " ecosystem's", "FORMAT", "0", choices=("0", "7", "8")),
     Option("--base-url", "urls", OUTPUT, "where DIR's files can be had, for those who install from it", "URL",
            default_text="as before, or the directory itself: file:///…"),
+    Option("--sign", "switch", OUTPUT, "sign with sigstore: FILE.sigstore.json beside each archive and SHA256SUMS; who"
+           " signs is told by SIGSTORE_IDENTITY_TOKEN, the CI service or the browser"),
+    Option("--trust-config", "existing", OUTPUT, "sign with the sigstore services that this client trust configuration"
+           " names", "FILE", default_text="the public ones"),
+    Option("--sign-key", "existing", OUTPUT, "sign with this SSH key, by ssh-keygen: FILE.sig beside each archive and"
+           " SHA256SUMS", "FILE"),
     Option("--log-format", "choice", OUTPUT, "auto, board, plain, json or github", "FORMAT", "auto",
            choices=("auto", "board", "plain", "json", "github")),
     Option("--skip", "text", WHAT, "do not run this check, or any whose id begins with it (behaviour)", "ID",
@@ -186,7 +192,7 @@ COMMANDS = (
         "Check the name of each ARCHIVE against its content, copy it into DIR with its checksums and its SBOM, and add"
         " it to DIR/download-metadata.json, from which uv installs Pythons (UV_PYTHON_DOWNLOADS_JSON_URL). Without"
         " ARCHIVE: everything in --output. docs/archives.rst",
-        ("--base-url", "--output", "--cache-dir", "--json"),
+        ("--base-url", "--sign", "--trust-config", "--sign-key", "--output", "--cache-dir", "--json"),
         "DIR [ARCHIVE]…",
     ),
     Command(
@@ -224,8 +230,8 @@ COMMANDS = (
         "Build what the flags say twice, from empty stores, in different directories, environments and time zones, as"
         " different users, with different numbers of jobs; or once, --against an archive that somebody else has built."
         " Ends with status 0 when the archives are the same byte by byte, else with 1. docs/reproducibility.rst",
-        (*_WHAT, "--against", "--environment", "--jobs", "--steps-at-once", "--work", "--keep", "--cache-dir",
-         *_SOURCES, "--log-format", "--json"),
+        (*_WHAT, "--against", "--archives", "--tag", "--environment", "--jobs", "--steps-at-once", "--work", "--keep",
+         "--cache-dir", *_SOURCES, "--log-format", "--json"),
     ),
     Command(
         "relock",

@@ -45,7 +45,8 @@ class Source:
     """A named upstream project and its pins, newest first; ``licence`` is an SPDX expression.
 
     ``licence_files`` are paths inside the unpacked archive (its top directory stripped). ``release_index`` is what
-    ``update`` reads.
+    ``update`` reads. ``cpe`` is ``vendor:product`` in the names by which lists of vulnerabilities call it, "" for what
+    is in none.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Source:
     pins: tuple[Pin, ...]
     notes: str = ""
     release_index: ReleaseIndex | None = None
+    cpe: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from pythonbuild.errors import UsageError
 _SERIES_SUFFIX = re.compile(r"-\d+(\.\d+)*$")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+~_-]*")
 _PYTHON_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9A-Za-z.+!]+")
+#: Vendor and product, in the characters that a CPE name needs no escapes for.
+_CPE = re.compile(r"[a-z0-9][a-z0-9._-]*:[a-z0-9][a-z0-9._-]*")
 _REPACKED = re.compile(r"[.+](dfsg|ds)[0-9.]*$")
 _PRE_RELEASES = ("dev", "a", "alpha", "b", "beta", "pre", "c", "rc")
 
@@ -46,8 +48,11 @@ def load_sources(path: Path) -> Mapping[str, Source]:
 
 def _source(name: str, node: Node, seen: dict[str, Pin]) -> Source:
     keys = node.mapping(
-        required=["title", "homepage", "licence", "licence_files", "pins"], optional=["notes", "release_index"]
+        required=["title", "homepage", "licence", "licence_files", "pins"], optional=["notes", "release_index", "cpe"]
     )
+    cpe = keys["cpe"].text() if "cpe" in keys else ""
+    if "cpe" in keys and not _CPE.fullmatch(cpe):
+        raise keys["cpe"].fail("not a vendor and a product", found=repr(cpe), expected="such as openssl:openssl")
     return Source(
         name=name,
         title=keys["title"].text(),
@@ -57,6 +62,7 @@ def _source(name: str, node: Node, seen: dict[str, Pin]) -> Source:
         pins=_pins(name, keys["pins"], seen),
         notes=keys["notes"].text() if "notes" in keys else "",
         release_index=_release_index(keys["release_index"]) if "release_index" in keys else None,
+        cpe=cpe,
     )
 
 
@@ -140,13 +146,18 @@ def _is_address(url: str) -> bool:
         return False
 
 
+def upstream_version(version: str) -> str:
+    """Return a pin's version as upstream calls it: without the word for a repacked archive."""
+    return _REPACKED.sub("", version)
+
+
 def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
     """Return a key that sorts versions as people do: 3.9 < 3.10, 3.15.0rc1 < 3.15.0, 1.1.1 < 1.1.1w.
 
     A repacked archive (``8.6.13+dfsg``) is as new as the release it was made from.
     """
     key = []
-    for word in re.findall(r"\d+|[A-Za-z]+", _REPACKED.sub("", version)):
+    for word in re.findall(r"\d+|[A-Za-z]+", upstream_version(version)):
         if word.isdigit():
             key.append((2, int(word), ""))
         else:

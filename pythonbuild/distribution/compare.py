@@ -123,6 +123,20 @@ def compare(first: Path, second: Path, keep: Path | None = None) -> Comparison:
     return Comparison(first, second, hashes, sizes, tuple(differences))
 
 
+def compare_texts(first: Path, second: Path) -> Comparison:
+    """Compare two files that are no archives; one of them may be missing, which is a difference."""
+    there = [path.is_file() for path in (first, second)]
+    hashes = _sha256(first) if there[0] else "", _sha256(second) if there[1] else ""
+    sizes = first.stat().st_size if there[0] else 0, second.stat().st_size if there[1] else 0
+    if hashes[0] == hashes[1]:
+        return Comparison(first, second, hashes, sizes)
+    if all(there):
+        found = Difference(second.name, "content", explain(second.name, first, second))
+    else:
+        found = Difference(second.name, "added" if there[1] else "missing", "only one of the builds has it")
+    return Comparison(first, second, hashes, sizes, (found,))
+
+
 def _sha256(path: Path) -> str:
     try:
         with path.open("rb") as file:

@@ -7,22 +7,27 @@
     DIR/cpython-3.13.15+20261007-….tar.gz.cdx.json   its SBOM, and whatever else in JSON lies beside an archive under
                                                      its name: statements of how it was made, signatures
     DIR/SHA256SUMS                                   of all of them
+    DIR/SHA256SUMS.sigstore.json                     its signature, if that is asked for, and one for each archive
     DIR/download-metadata.json                       for uv: UV_PYTHON_DOWNLOADS_JSON_URL
 
 Nothing is written before every archive has been read to its end and its name found true. Each file is written beside
 its place and renamed; an archive is listed only when it is there, and SHA256SUMS, written last but one, is what the
 list for uv is made from. So a reader, and whoever publishes again after an interruption, always finds a whole state.
+Signatures are made before the first of these writes. One of SHA256SUMS goes before the file changes: at no moment there
+is one that is wrong.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,8 +35,9 @@ from urllib.parse import quote
 
 from pythonbuild.distribution.identity import identify
 from pythonbuild.distribution.names import ArchiveName, ArchiveNameError, read_name
+from pythonbuild.distribution.signing import SUFFIXES, Signer
 from pythonbuild.engine.files import FileLock
-from pythonbuild.errors import DistributionError, OutputError, UsageError
+from pythonbuild.errors import DistributionError, NoSpaceError, OutputError, UsageError
 
 METADATA_NAME = "download-metadata.json"
 SUMS_NAME = "SHA256SUMS"
@@ -39,6 +45,8 @@ SUMS_NAME = "SHA256SUMS"
 #: the sooner they are there.
 _PREFERENCE = ("full", "install_only", "install_only_stripped")
 _COMPRESSIONS = ("gz", "zst")
+#: What a killed attempt leaves: a file beside its place, under the name of a process.
+_UNFINISHED = re.compile(r"\.(cpython-.+|SHA256SUMS.*|download-metadata\.json)\.\d+")
 _SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
@@ -50,13 +58,19 @@ class PublishError(DistributionError):
 
 @dataclass(frozen=True)
 class Published:
-    """What came of it. ``archives`` maps the names to their sha256; ``new`` are those that were not there before."""
+    """What came of it. ``archives`` maps the names to their sha256; ``new`` are those that were not there before.
+
+    ``signatures`` are the names of those that were made; ``outdated`` of those that are gone, their files having
+    changed.
+    """
 
     directory: Path
     metadata: Path
     base_url: str
     archives: Mapping[str, str]
     new: tuple[str, ...]
+    signatures: tuple[str, ...] = ()
+    outdated: tuple[str, ...] = ()
 
     @property
     def metadata_url(self) -> str:
@@ -66,39 +80,51 @@ class Published:
     def as_json(self) -> dict[str, object]:
         """Return plain data for ``--json``."""
         return {"directory": str(self.directory), "metadata_url": self.metadata_url, "new": list(self.new),
-                "archives": dict(self.archives)}  # fmt: skip
+                "archives": dict(self.archives), "signatures": list(self.signatures),
+                "outdated": list(self.outdated)}  # fmt: skip
 
     def lines(self) -> list[str]:
         """Return the text that people read."""
         rows = [f"{'new' if name in self.new else 'there'}  {name}  sha256 {sha256}"
                 for name, sha256 in self.archives.items()]  # fmt: skip
+        rows += [f"signed {name}" for name in self.signatures]
+        rows += [f"gone   {name}: the file has changed, sign it again" for name in self.outdated]
         return [*rows, f"UV_PYTHON_DOWNLOADS_JSON_URL={self.metadata_url}"]
 
 
 def find_archives(directory: Path) -> list[Path]:
-    """Return everything in a directory that has an archive's name. Raises UsageError when there is nothing."""
+    """Return everything in a directory that has an archive's name. Raises UsageError when there is nothing.
+
+    Not what was linked again: that is somebody's own Python, which no installer should take for this version's.
+    """
     found = [path for path in sorted(directory.glob("cpython-*.tar.*")) if path.suffix in (".gz", ".zst")]
+    found = [path for path in found if "-relinked-" not in path.name]
     if not found:
         raise UsageError(f"publish: no archives in {directory}", advice="build some, or name them")
     return found
 
 
-def publish(archives: Sequence[Path], directory: Path, base_url: str = "") -> Published:
+def publish(archives: Sequence[Path], directory: Path, base_url: str = "", signers: Sequence[Signer] = ()) -> Published:
     """Put archives into a directory. ``base_url`` is where its files can be had; "" is explained in docs/archives.rst.
 
     Raises ArchiveError and ArchiveNameError for what is no archive or has a wrong name, PublishError for another
-    archive of the same name in ``directory``, OutputError when that cannot be written.
+    archive of the same name in ``directory``, OutputError when that cannot be written, SigningError.
     """
+    if directory.exists() and not directory.is_dir():
+        raise UsageError(f"publish: {directory} is a file", expected="first the directory, then archives")
+    for signer in signers:
+        signer.prepare()
     for path in archives:
         if not path.is_file():
             raise UsageError(f"publish: no such file {path}")
     checked = {path: identify(path)[1] for path in archives}
-    with _written(directory):
+    with _written(directory), _new_directory(directory):
         directory.mkdir(parents=True, exist_ok=True)
         lock = FileLock(directory / ".publishing")
         lock.acquire()
         try:
-            return _add(checked, directory, base_url)
+            _sweep(directory)
+            return _add(checked, directory, base_url, signers)
         finally:
             lock.release(remove=True)
 
@@ -108,28 +134,91 @@ def _written(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpaceError(f"publish: no space left in {directory}", advice="free some") from error
         raise OutputError(f"publish: {error.filename or directory} cannot be written", found=error.strerror,
                           advice="name a directory that can") from error  # fmt: skip
 
 
-def _add(checked: Mapping[Path, str], directory: Path, base_url: str) -> Published:
+@contextmanager
+def _new_directory(directory: Path) -> Iterator[None]:
+    """What fails does not leave an empty directory that was made for it."""
+    was_there = directory.exists()
+    try:
+        yield
+    except BaseException:
+        if not was_there:
+            with suppress(OSError):
+                directory.rmdir()
+        raise
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what a killed attempt has left; nobody else publishes here now."""
+    for path in directory.iterdir():
+        if _UNFINISHED.fullmatch(path.name):
+            path.unlink()
+
+
+def _add(checked: Mapping[Path, str], directory: Path, base_url: str, signers: Sequence[Signer]) -> Published:
     sums, listed = _read_sums(directory), _read_list(directory / METADATA_NAME)
     new = [path for path, sha256 in checked.items() if _is_new(path.name, sha256, directory, sums)]
+    beside = {companion: _sha256(companion) for path in checked for companion in _companions(path)}
+    sums = {name: sha256 for name, sha256 in sums.items() if (directory / name).is_file()}
+    sums |= {path.name: sha256 for path, sha256 in (*checked.items(), *beside.items()) if not _is_signature(path.name)}
+    sums = dict(sorted(sums.items()))
+    text = "".join(f"{sha256}  {name}\n" for name, sha256 in sums.items())
+    signatures = _signatures(checked, new, text, directory, signers)
+    outdated = list(_outdated(new, text, directory))
+    for path in outdated:
+        path.unlink()
     for path in new:
         _copy(path, directory / path.name, checked[path])
     for path, sha256 in checked.items():
         _write(directory / f"{path.name}.sha256", f"{sha256}  {path.name}\n")
-        sums[path.name] = sha256
-        for companion in _companions(path):
-            sums[companion.name] = _copy(companion, directory / companion.name)
-    sums = {name: sums[name] for name in sorted(sums) if (directory / name).is_file()}
-    _write(directory / SUMS_NAME, "".join(f"{sha256}  {name}\n" for name, sha256 in sums.items()))
+    for companion, sha256 in beside.items():
+        _copy(companion, directory / companion.name, sha256)
+    _write(directory / SUMS_NAME, text)
+    for name, signature in signatures.items():
+        _write(directory / name, signature.decode("utf-8"))
     base_url = base_url or _base_before(listed) or directory.resolve().as_uri()
     others = {key: entry for key, entry in listed.items() if not _is_ours(entry)}
     entries = {**others, **uv_entries(sums, base_url)}
     _write(directory / METADATA_NAME, json.dumps(dict(sorted(entries.items())), indent=2) + "\n")
     return Published(directory, directory / METADATA_NAME, base_url, {path.name: checked[path] for path in checked},
-                     tuple(path.name for path in new))  # fmt: skip
+                     tuple(path.name for path in new), tuple(sorted(signatures)),
+                     tuple(sorted(path.name for path in outdated if path.name not in signatures)))  # fmt: skip
+
+
+def _is_signature(name: str) -> bool:
+    """A signature needs no checksum; that of SHA256SUMS could have none."""
+    return name.endswith(SUFFIXES)
+
+
+def _signatures(
+    checked: Mapping[Path, str], new: Sequence[Path], sums: str, directory: Path, signers: Sequence[Signer]
+) -> dict[str, bytes]:  # fmt: skip
+    """Return the signatures that are to be written, by name: of SHA256SUMS, and of archives that have none."""
+    made: dict[str, bytes] = {}
+    with tempfile.TemporaryDirectory(prefix="sign-") as temporary:
+        (Path(temporary) / SUMS_NAME).write_text(sums, encoding="utf-8")
+        for signer in signers:
+            there = {path: directory / f"{path.name}{signer.suffix}" for path in checked if path not in new}
+            files = {path: sha256 for path, sha256 in checked.items() if not (
+                path in there and there[path].is_file() and signer.fits(there[path].read_bytes(), sha256))}  # fmt: skip
+            files[Path(temporary) / SUMS_NAME] = hashlib.sha256(sums.encode("utf-8")).hexdigest()
+            made |= {f"{path.name}{signer.suffix}": text for path, text in signer.sign(files).items()}
+    return made
+
+
+def _outdated(new: Sequence[Path], sums: str, directory: Path) -> Iterator[Path]:
+    """Yield the signatures of files that are about to change."""
+    names = [path.name for path in new]
+    there = directory / SUMS_NAME
+    if not there.is_file() or there.read_text("utf-8", "replace") != sums:
+        names.append(SUMS_NAME)
+    paths = (directory / f"{name}{suffix}" for name in names for suffix in SUFFIXES)
+    yield from (path for path in paths if path.is_file())
 
 
 def _is_new(name: str, sha256: str, directory: Path, sums: Mapping[str, str]) -> bool:

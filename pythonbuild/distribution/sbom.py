@@ -38,6 +38,7 @@ from packageurl import PackageURL
 
 from pythonbuild import __version__
 from pythonbuild.config.model import Lock, LockedPackage
+from pythonbuild.config.sources import upstream_version
 from pythonbuild.debian.packages import package_urls
 from pythonbuild.distribution import patches
 from pythonbuild.distribution.bundled import Package
@@ -50,6 +51,9 @@ _START_FILES = re.compile(r"libc6-dev|libgcc-\d+-dev")
 _GITHUB = re.compile(
     r"https://github\.com/([^/]+)/([^/]+)/(?:archive/refs/tags|releases/download)/([^/]+?)(?:\.tar\..*|/.*)"
 )
+#: Any version, and at the end of one of a pre-release what makes it that; lists of vulnerabilities use longer words.
+_PRE_RELEASE = re.compile(r"(.+?)(?:(a|b|rc)(\d+))?")
+_UPDATES = {"a": "alpha", "b": "beta"}
 _DISTRIBUTION = "distribution"
 
 
@@ -58,8 +62,8 @@ class Making:
     """What PYTHON.json does not tell of how a distribution was made.
 
     ``origins`` has the component of each file. The keys of ``patches``, ``addresses`` (where a source can be had
-    besides its own URLs) and ``needs`` (sources that it was built with) are names of sources; those of ``locks`` say
-    what the packages are for.
+    besides its own URLs), ``needs`` (sources that it was built with) and ``products`` (``vendor:product`` in CPE names)
+    are names of sources; those of ``locks`` say what the packages are for.
     """
 
     epoch: int
@@ -69,6 +73,7 @@ class Making:
     addresses: Mapping[str, Sequence[str]] = field(default_factory=dict)
     needs: Mapping[str, Sequence[str]] = field(default_factory=dict)
     locks: Mapping[str, Lock] = field(default_factory=dict)
+    products: Mapping[str, str] = field(default_factory=dict)
 
 
 def render(document: PythonJson, making: Making) -> str:
@@ -148,6 +153,7 @@ def _source(source: SourceEntry, making: Making, places: Sequence[str], linked: 
         type=ComponentType.PLATFORM if source.name == CPYTHON else ComponentType.LIBRARY,
         bom_ref=source.name,
         purl=_purl(source, next(iter(urls), "")),
+        cpe=cpe_name(making.products.get(source.name, ""), source.version),
         hashes=[sha256],
         licenses=[LicenseExpression(source.license)],
         external_references=references,
@@ -165,6 +171,19 @@ def _purl(source: SourceEntry, address: str) -> PackageURL:
             return PackageURL("github", match[1].lower(), match[2].lower(), match[3])
     qualifiers = {"checksum": f"sha256:{source.sha256}", **({"download_url": address} if address else {})}
     return PackageURL("generic", None, source.name, source.version, qualifiers)
+
+
+def cpe_name(product: str, version: str) -> str | None:
+    """Return the CPE 2.3 name of a release, None for what has none.
+
+    The word of a repacked archive is no part of the version; a pre-release is an update of the release to come.
+    """
+    if not product:
+        return None
+    release, word, number = _PRE_RELEASE.fullmatch(upstream_version(version)).groups()  # type: ignore[union-attr]
+    update = f"{_UPDATES.get(word, word)}{number}" if word else "*"
+    escaped = re.sub(r"([^\w.-])", r"\\\1", release)
+    return f"cpe:2.3:a:{product}:{escaped}:{update}:*:*:*:*:*:*"
 
 
 def _pedigree(applied: Sequence[patches.Patch]) -> Pedigree | None:

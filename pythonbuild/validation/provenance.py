@@ -75,9 +75,10 @@ def complete(subject: Subject) -> Iterator[str]:
 def sources(subject: Subject) -> Iterator[str]:
     """Each source of PYTHON.json is a component of the same version, sha256 and licence, that its static libraries come
     from; its patches are named with their sha256; CPython's version is the one that was built. What a library was
-    linked into follows from PYTHON.json, too.
+    linked into follows from PYTHON.json, too. The name by which lists of vulnerabilities are searched (CPE), if there
+    is one, has the same version.
     """
-    from pythonbuild.distribution.sbom import linked_into
+    from pythonbuild.distribution.sbom import cpe_name, linked_into
 
     named = {reference(component): component for component in components(_sbom(subject))}
     linked = linked_into(subject.document)
@@ -90,6 +91,7 @@ def sources(subject: Subject) -> Iterator[str]:
             "version": (component.get("version"), source.version),
             "sha256": (sbom_text.sha256(component), source.sha256),
             "licence": (sbom_text.licence(component), source.license),
+            "cpe": (cpe := component.get("cpe"), cpe and cpe_name(":".join(str(cpe).split(":")[3:5]), source.version)),
             "linked-into": (sorted(sbom_text.properties(component, LINKED_INTO)), sorted(linked[source.name])),
         })  # fmt: skip
         for path in sorted({*source.libraries} - {*occurrences(component)}):

@@ -16,7 +16,7 @@ from pythonbuild.distribution.convert import convert
 from pythonbuild.distribution.relink_choice import RelinkError, Wishes
 from pythonbuild.distribution.relink_tools import CompilerError
 from pythonbuild.engine.events import Event, Published
-from pythonbuild.errors import UsageError, ValidationError
+from pythonbuild.errors import DistributionError, NoSpaceError, UsageError, ValidationError
 from pythonbuild.relinking import relink
 from pythonbuild.validating import read_claims
 from tests.unit.distribution.compilers import FakeCompiler
@@ -113,6 +113,24 @@ def test_nothing_is_left_of_what_failed(bench: Bench, options: dict[str, Any], e
         bench.relink()
     assert "\n" not in str(caught.value)
     bench.assert_nothing_is_left()
+
+
+def test_nothing_is_left_on_a_full_disk(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise NoSpaceError("no space left while packing")
+
+    monkeypatch.setattr(relinking, "pack", full)
+    with pytest.raises(NoSpaceError):
+        bench.relink()
+    bench.assert_nothing_is_left()
+
+
+def test_an_archive_that_cannot_be_read_is_named(bench: Bench, tmp_path: Path) -> None:
+    tree = tmp_path / "made/out"
+    (tree / METADATA).write_text('{"version": "99"}')
+    bench.archive = pack(tree, tmp_path / "other.tar.zst", 1).path
+    with pytest.raises(DistributionError, match=r"other\.tar\.zst: python/PYTHON\.json: version: found '99'"):
+        bench.relink()
 
 
 def test_a_refusal_names_the_check(bench: Bench) -> None:

@@ -65,15 +65,30 @@ if "refuse" in read("recipe"):
     tell("Error", reason="usage", message="--options: not there for this target", exit_code=2)
     sys.exit(2)
 open(done, "w").close()
-path = os.path.join(value("--output"), "cpython-%s.tar.gz" % value("--python"))
-with open(path, "wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as zipped, \\
+def name(kind):
+    tag = value("--tag") if "--tag" in arguments else "1"
+    parts = value("--python"), tag, value("--target-triple"), kind
+    return "cpython-%s.tar.gz" % parts[0] if kind == "full" else "cpython-%s+%s-%s-%s.tar.gz" % parts
+
+def pack(path, kind):
+  with open(path, "wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as zipped, \\
         tarfile.open(fileobj=zipped, mode="w") as tar:
     texts = {"python/PYTHON.json": read("PYTHON.json"), "python/install/value.txt": "%s\\n" % (eval(read("recipe")),)}
+    if kind != "full":
+        del texts["python/PYTHON.json"]
     for name, text in texts.items():
         info = tarfile.TarInfo(name)
         info.size = len(text.encode())
         tar.addfile(info, io.BytesIO(text.encode()))
-tell("Published", path=path, size=1, sha256="")
+
+for kind in (value("--archives") if "--archives" in arguments else "full").split(","):
+    path = os.path.join(value("--output"), name(kind))
+    pack(path, kind)
+    for suffix in ("cdx", "intoto"):
+        if os.path.exists(os.path.join(here, suffix)):
+            with open("%s.%s.json" % (path, suffix), "w") as file:
+                json.dump({"told": str(eval(read(suffix)))}, file)
+    tell("Published", path=path, size=1, sha256="")
 print("not an event")
 """
 
@@ -99,7 +114,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def wishes(checkout: Path, *words: str, place: Path | None = None) -> Wishes:
     arguments = parse(["verify-reproducible", "--cache-dir", str((place or checkout.parent) / "cache"), *words], {})
-    given = {name for name in ("python", "target_triple", "options") if arguments.origin(name)}
+    given = {name for name in ("python", "target_triple", "options", "archives") if arguments.origin(name)}
     request = make_request(arguments, checkout)
     return Wishes(request, arguments["against"], arguments["work"], arguments["keep"], given)
 
@@ -248,6 +263,55 @@ def test_what_an_archive_was_built_without_is_asked_for_again(checkout: Path, tm
     again = make_request(parse(words, {}), checkout)
     assert (again.without, again.no_tests, again.no_tk) == (("_bz2",), True, True)
     assert as_described(request, archive, {"without"}) == replace(request, python="3.13.5")
+
+
+def test_every_kind_and_what_lies_beside_it(checkout: Path) -> None:
+    for suffix in ("cdx", "intoto"):
+        (checkout / suffix).write_text("1")
+    kinds = ("full", "install_only", "install_only_stripped")
+    verification = verified(checkout, "1", "--archives", "all", "--tag", "today")
+    assert verification.identical
+    names = [comparison.first.name for comparison in verification.comparisons]
+    assert [name for name in names if name.endswith(".gz")] == [
+        "cpython-3.13.tar.gz", *(f"cpython-3.13+today-x86_64-unknown-linux-gnu-{kind}.tar.gz" for kind in kinds[1:])
+    ]  # fmt: skip
+    assert [name.rpartition(".gz")[2] for name in names] == ["", ".cdx.json", ".intoto.json"] * 3
+    (checkout / "intoto").write_text("value('--jobs')")
+    verification = verified(checkout, "1", "--archives", "install_only")
+    assert [comparison.identical for comparison in verification.comparisons] == [True, True, False]
+    (difference,) = verification.comparisons[2].differences
+    assert difference.kind == "content"
+    assert difference.detail.startswith("key told: ")
+
+
+def test_the_real_command_understands_the_flags(checkout: Path) -> None:
+    asked = wishes(checkout, "--archives", "install_only", "--tag", "7", "--optimized").request
+    conditions = elsewhere.Conditions(checkout, elsewhere.myself(), "sandbox", 2, 0o022, {})
+    again = make_request(parse(elsewhere.flags(conditions, asked), {}), checkout)
+    assert (again.archives, again.tag, again.optimized) == (("install_only",), "7", True)
+
+
+def test_a_companion_that_only_one_build_has(checkout: Path) -> None:
+    (checkout / "intoto").write_text("'first' in here or os.remove(file.name)")
+    verification = verified(checkout, "1")
+    (difference,) = verification.comparisons[1].differences
+    assert (difference.kind, difference.member) == ("missing", "cpython-3.13.tar.gz.intoto.json")
+
+
+def test_against_an_installation_alone(checkout: Path) -> None:
+    for suffix in ("cdx", "intoto"):
+        (checkout / suffix).write_text("value('--jobs') if suffix == 'intoto' else 1")
+    words = ("--archives", "install_only,install_only_stripped", "--python", "3.13.5", "--tag", "7", "--keep")
+    kept = verified(checkout, "value('--python')", *words).kept
+    assert kept is not None
+    (archive,) = (kept / "first/dist").glob("*+7-*-install_only.tar.gz")
+    verification = verified(checkout, "value('--python')", "--against", str(archive))
+    assert verification.identical, "version, kind and tag are those of its name"
+    assert [path.suffix for path in (item.first for item in verification.comparisons)] == [".gz", ".json"], (
+        "the statement of somebody else says how he asked"
+    )
+    with pytest.raises(UsageError, match="--archives and --against exclude each other"):
+        verified(checkout, "1", "--against", str(archive), "--archives", "all")
 
 
 def test_a_place_kept_for_the_next_verification(checkout: Path, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def document() -> dict[str, Any]:
                     pin("3.13.5", B),
                 ],
             },
-            "cpython-3.11": {**source, "notes": "old", "pins": [pin("3.11.2", C)]},
+            "cpython-3.11": {**source, "notes": "old", "cpe": "python:python", "pins": [pin("3.11.2", C)]},
             "zlib": {
                 **source,
                 "release_index": {"url": "https://example.org/", "pattern": r"zlib-([\d.]+)\.tar"},
@@ -53,13 +53,16 @@ def test_reads_everything(tmp_path: Path) -> None:
     assert (newest.source, newest.version, newest.size) == ("cpython-3.13", "3.13.15", 10)
     assert (newest.urls, newest.pool_path) == (("https://example.org/a",), "pool/main/p/a.tar.xz")
     assert sources["cpython-3.11"].notes == "old"
+    assert [source.cpe for source in sources.values()] == ["", "python:python", ""]
     index = sources["zlib"].release_index
     assert index is not None
     assert index.pattern == r"zlib-([\d.]+)\.tar"
 
 
 def test_the_projects_own_file() -> None:
-    assert select(load_sources(REAL), "3.13").source.name == "cpython-3.13"
+    sources = load_sources(REAL)
+    assert select(sources, "3.13").source.name == "cpython-3.13"
+    assert {source.cpe for name, source in sources.items() if name.startswith("cpython-")} == {"python:python"}
 
 
 Change = Callable[[dict[str, Any]], object]
@@ -71,6 +74,9 @@ Change = Callable[[dict[str, Any]], object]
         (lambda s: s.update(extra=1), r"sources\.cpython-3\.13\.extra: unknown key"),
         (lambda s: s.pop("licence"), r"sources\.cpython-3\.13: key 'licence' is missing"),
         (lambda s: s.update(pins=[]), r"pins: is empty"),
+        (lambda s: s.update(cpe="openssl"), r"cpe: not a vendor and a product: found 'openssl', expected such as"),
+        (lambda s: s.update(cpe="a:b:1.0"), r"cpe: not a vendor and a product"),
+        (lambda s: s.update(cpe="Python:python"), r"cpe: not a vendor and a product"),
         (lambda s: s["pins"][0].update(sha265=A), r"pins\[0\]\.sha265: unknown key.*did you mean 'sha256'"),
         (lambda s: s["pins"][0].update(sha256="ABC"), r"pins\[0\]\.sha256: malformed sha256: found 'ABC'"),
         (lambda s: s["pins"][0].pop("size"), r"pins\[0\]: key 'size' is missing"),

@@ -76,5 +76,6 @@ def sbom_inputs(directory: Path) -> tuple[PythonJson, Making]:
         patches={"openssl": (PATCH,)},
         addresses={"openssl": ("https://example.org/snapshot/openssl-1.2.tar.gz",)},
         needs={"openssl": ("cpython",)},
+        products={"openssl": "openssl:openssl"},
         locks={"build": make_lock("build", "clang-22", "make"), "sysroot": make_lock("sysroot", "libc6-dev", "libc6")},
     )

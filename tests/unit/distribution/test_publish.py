@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from pythonbuild.distribution.identity import identify
 from pythonbuild.distribution.kinds import make_installation
 from pythonbuild.distribution.names import ArchiveNameError
 from pythonbuild.distribution.publish import PublishError, find_archives, publish, uv_entries
-from pythonbuild.errors import OutputError, UsageError
+from pythonbuild.errors import NoSpaceError, OutputError, UsageError
 from tests.unit.distribution.elfmaker import name_sections
 from tests.unit.distribution.trees import make_distribution, make_program, write
 
@@ -218,6 +220,7 @@ def test_one_bad_archive_keeps_all_from_being_published(tmp_path: Path) -> None:
     with pytest.raises(ArchiveNameError):
         publish([good, bad], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    (tmp_path / "dist" / "cpython-3.13.5-x86_64-unknown-linux-gnu-noopt-relinked-0123456789ab.tar.zst").touch()
     assert find_archives(tmp_path / "dist") == [good, bad]
 
 
@@ -251,7 +254,7 @@ def test_a_file_that_changes_meanwhile(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "identify", lambda path: (identify(path)[0], "00" * 32))
     with pytest.raises(PublishError, match="changed while it was published"):
         publish([path], out)
-    assert files(out) == []
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(("name", "text", "message"), [
@@ -266,6 +269,32 @@ def test_what_somebody_else_has_put_there(name: str, text: str, message: str, tm
     with pytest.raises(PublishError, match=message):
         publish([path], out)
     assert files(out) == [name]
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, out = installation(tmp_path, PLAIN), tmp_path / "out"
+
+    def full(source: Path, _target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(source))
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(NoSpaceError, match=f"publish: no space left in {out}; free some"):
+        publish([path], out)
+    assert not out.exists()
+
+
+def test_what_a_killed_attempt_has_left(tmp_path: Path) -> None:
+    path, out = installation(tmp_path, PLAIN), tmp_path / "out"
+    for name in (f".{PLAIN}.123", ".SHA256SUMS.7", ".download-metadata.json.99", ".mine.12", f".{PLAIN}.notes"):
+        write(out / name, "half")
+    publish([path], out)
+    assert [name for name in files(out) if name.startswith(".")] == [f".{PLAIN}.notes", ".mine.12"]
+
+
+def test_a_file_where_the_directory_belongs(tmp_path: Path) -> None:
+    path = installation(tmp_path, PLAIN)
+    with pytest.raises(UsageError, match=f"publish: {re.escape(str(path))} is a file: expected first the directory"):
+        publish([], path)
 
 
 def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:

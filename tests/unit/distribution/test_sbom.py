@@ -19,7 +19,7 @@ from pythonbuild.distribution.bundled import bundled_packages
 from pythonbuild.distribution.origins import CPYTHON, OWN, attribute, files
 from pythonbuild.distribution.patches import CONDITIONS, applied_patches, read_from
 from pythonbuild.distribution.python_json import PythonJson
-from pythonbuild.distribution.sbom import render
+from pythonbuild.distribution.sbom import cpe_name, render
 from pythonbuild.distribution.sbom_text import SbomError, components, occurrences, properties, read_sbom, reference
 from pythonbuild.errors import DistributionError
 from tests.unit.distribution.provenances import PATCH, add_sbom, make_pip, make_recipe, make_wheel, sbom_inputs
@@ -55,6 +55,8 @@ def test_a_source(plain: dict[str, Any]) -> None:
     assert (openssl["version"], sbom_text.licence(openssl), sbom_text.sha256(openssl)) == (
         "1.2", "Apache-2.0", "ab" * 32)  # fmt: skip
     assert openssl["purl"].startswith("pkg:generic/openssl@1.2?checksum=sha256:abab")
+    assert openssl["cpe"] == "cpe:2.3:a:openssl:openssl:1.2:*:*:*:*:*:*:*"
+    assert "cpe" not in named(plain)["cpython"]
     addresses = {item["url"] for item in openssl["externalReferences"] if item["type"] == "source-distribution"}
     assert addresses == {"https://example.org/openssl-1.2.tar.gz", "https://example.org/snapshot/openssl-1.2.tar.gz"}
     assert occurrences(openssl) == ["build/lib/libcrypto.a", "build/lib/libssl.a", "licenses/LICENSE.openssl.txt"]
@@ -65,6 +67,16 @@ def test_a_source(plain: dict[str, Any]) -> None:
         {"type": "unofficial",
          "diff": {"url": PATCH.path, "text": {"content": PATCH.text, "contentType": "text/x-diff"}}}
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("version", "expected"), [
+    ("3.5.7", "3.5.7:*"), ("1.1.1w", "1.1.1w:*"), ("8.6.13+dfsg", "8.6.13:*"), ("5.3.28+dfsg2", "5.3.28:*"),
+    ("3.15.0rc1", "3.15.0:rc1"), ("3.15.0a2", "3.15.0:alpha2"), ("3.15.0b3", "3.15.0:beta3"),
+    ("3.13.5+", "3.13.5\\+:*"),
+])  # fmt: skip
+def test_versions_as_lists_of_vulnerabilities_have_them(version: str, expected: str) -> None:
+    assert cpe_name("x.org:lib-x", version) == f"cpe:2.3:a:x.org:lib-x:{expected}:*:*:*:*:*:*"
+    assert cpe_name("", version) is None
 
 
 def test_tools_and_packages(plain: dict[str, Any]) -> None:

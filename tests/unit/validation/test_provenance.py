@@ -64,6 +64,11 @@ CASES: dict[str, tuple[Callable[[Bench], object], str, str]] = {
                      "provenance-sources", "sha256 '0000"),
     "another licence": (change(lambda _, parts: parts["openssl"].update(licenses=[{"expression": "MIT"}])),
                         "provenance-sources", "licence 'MIT', PYTHON.json has 'Apache-2.0'"),
+    "another version by CPE": (
+        change(lambda _, parts: parts["openssl"].update(cpe="cpe:2.3:a:openssl:openssl:1.3:*:*:*:*:*:*:*")),
+        "provenance-sources", "cpe 'cpe:2.3:a:openssl:openssl:1.3:"),
+    "no name by CPE": (change(lambda _, parts: parts["openssl"].update(cpe="openssl")), "provenance-sources",
+                       "cpe 'openssl', PYTHON.json has None"),
     "not said what it is linked into": (change(lambda _, parts: drop(parts["openssl"], "linked-into")),
                                         "provenance-sources", "component openssl: linked-into []"),
     "a library of another": (change(lambda _, parts: files_of(parts["openssl"]) and parts["openssl"].pop("evidence")),
