@@ -110,7 +110,8 @@ def verify(wishes: Wishes, sink: EventSink) -> Verification:
 def as_described(request: Request, archive: Path, given: Set[str]) -> Request:
     """Return the request that asks for what an archive is, in everything that the user has not said himself.
 
-    A full archive says it in PYTHON.json, that of an installation alone in its name.
+    A full archive says it in PYTHON.json and in the record of what it is without, that of an installation alone in its
+    name, as far as that goes: what it is without is for the user to say.
     """
     if "archives" in given:
         raise UsageError("--archives and --against exclude each other", found=archive.name,
