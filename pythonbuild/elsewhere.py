@@ -243,6 +243,10 @@ def flags(conditions: Conditions, request: Request) -> list[str]:
     flags += ["--python-json", request.python_json] if request.python_json != "0" else []
     flags += ["--profile-task", request.profile_task] if request.profile_task != "full" else []
     flags += ["--profile", str(request.profile)] if request.profile else []
+    flags += ["--link", ",".join(map("=".join, request.link))] if request.link else []
+    flags += ["--without", ",".join(request.without)] if request.without else []
+    flags += ["--no-tests"] if request.no_tests else []
+    flags += ["--no-tk"] if request.no_tk else []
     flags += ["--offline"] if request.offline else []
     return flags + (["--locked"] if request.locked else [])
 

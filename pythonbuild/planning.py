@@ -6,6 +6,8 @@ The one place that knows both the engine and what is built. The steps of one dis
                                          setup-cpython ──┤             └─────► archive-…-install_only ─► validate-…
                                     (pgo) profile-cpython┘
 
+Between cpython and assemble there is one more, ``smaller``, where something is left out.
+
 Steps that run a recipe see nothing of this program; steps that are Python functions carry the source files of the code
 they run in their keys.
 """
@@ -20,12 +22,15 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from pythonbuild.config.links import check_links, sonames
 from pythonbuild.config.locks import load_root_description
 from pythonbuild.config.model import Lock, LockedPackage, Pin, Recipe, RootDescription, Source, Target
 from pythonbuild.config.project import Project
-from pythonbuild.config.recipes import with_needs
+from pythonbuild.config.recipes import SHARED, with_needs
+from pythonbuild.cpython.leaving_out import LeftOut
 from pythonbuild.cpython.modules import read_modules
 from pythonbuild.cpython.setup_local import render_setup
+from pythonbuild.distribution.assemble import Linked
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Plan, RecipeAction, Step
 from pythonbuild.errors import UsageError
 from pythonbuild.packing import installation_steps
@@ -36,6 +41,7 @@ from pythonbuild.shipping import (
     code_files,
     interpreter_step,
     room_roots,
+    smaller_step,
     validate_step,
 )
 
@@ -79,7 +85,9 @@ class PlanInputs:
 
     ``pins`` are the pins of sources whose newest could not be had, by source; all others take their newest.
     ``archives`` are the kinds that are published, ``tag`` stands in their names. ``python_json`` is the format of the
-    full archive's description. ``profile`` is what a build with PGO uses instead of training one by ``profile_task``.
+    full archive's description. ``link`` has the dependencies that are not linked statically, and how they are.
+    ``left_out`` is what the distribution is to be without. ``profile`` is what a build with PGO uses, instead of
+    training one by ``profile_task``.
     """
 
     project: Project
@@ -94,21 +102,30 @@ class PlanInputs:
     python_json: str = "0"
     profile: PinnedFile | None = None
     profile_task: str = "full"
+    link: Mapping[str, str] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     def pin(self, source: str) -> Pin:
         """Return the pin that is used of a source."""
         return self.pins.get(source) or self.project.sources[source].pins[0]
 
+    def sonames(self, name: str) -> dict[str, str]:
+        """Return the sonames of a dependency that is not linked statically, by what link lines call its libraries."""
+        recipe = self.project.recipes[name]
+        return sonames(recipe, self.pin(recipe.source).version)
+
 
 def make_plan(inputs: PlanInputs) -> Plan:
     """Return the plan of one distribution. Raises ConfigError for a recipe that does not fit together."""
     interpreter, target = inputs.interpreter, inputs.target
-    catalogue = read_modules(_modules_file(inputs.project))
+    catalogue = read_modules(modules_file(inputs.project)).without(inputs.left_out.extensions)
     wanted = catalogue.needed_recipes(interpreter.version, target.os)
     recipes = with_needs(inputs.project.recipes, [*_COMPILER_STEPS, *wanted])
+    check_links(inputs.project.recipes, inputs.link, [recipe.name for recipe in recipes], interpreter.version)
     setup = _setup_step(inputs)
     profile = [_profile_step(inputs, setup, wanted)] if "pgo" in inputs.options.split("+") else []
     cpython = _cpython_step(inputs, [setup, *profile], wanted)
+    smaller = smaller_step(inputs.left_out, cpython) if inputs.left_out else None
     shipment = Shipment(
         project=inputs.project,
         target=target,
@@ -116,12 +133,14 @@ def make_plan(inputs: PlanInputs) -> Plan:
         version=interpreter.version,
         interpreter_source=interpreter.source,
         interpreter_file=interpreter.file,
-        cpython=cpython.name,
+        cpython=(smaller or cpython).name,
         recipes=tuple(recipe for recipe in recipes if recipe.name not in _COMPILER_STEPS),
         pin=inputs.pin,
         tag=inputs.tag,
         locks=_build_locks(inputs, recipes),
         python_json=inputs.python_json,
+        link={name: Linked(kind, inputs.sonames(name)) for name, kind in inputs.link.items()},
+        left_out=inputs.left_out,
     )
     asked = interpreter_step(shipment)
     assemble = assemble_step(shipment, asked)
@@ -135,6 +154,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
         setup,
         *profile,
         cpython,
+        *([smaller] if smaller else []),
         asked,
         assemble,
         archive,
@@ -173,7 +193,8 @@ def _build_locks(inputs: PlanInputs, recipes: Iterable[Recipe]) -> dict[str, Loc
     return {"build": root, **{recipe.name: inputs.locks[recipe.lock] for recipe in recipes if recipe.lock}}
 
 
-def _modules_file(project: Project) -> Path:
+def modules_file(project: Project) -> Path:
+    """Return the file that says what is known of CPython's extension modules."""
     return project.unix / "extension-modules.yml"
 
 
@@ -223,20 +244,26 @@ def _recipe_step(inputs: PlanInputs, recipe: Recipe) -> Step:
     sources = [PinnedFile(pin.filename, pin.sha256, partial(inputs.files.pin, pin))] if pin else []
     if recipe.lock:
         sources += _locked_files(inputs.files, inputs.locks[recipe.lock])
+    shared = recipe.shared if recipe.name in inputs.link else None
+    parameters = _script_environment(inputs.target, recipe, source, pin.version if pin else "", sources[:1])
+    if shared:
+        words = (f"{name}={soname}" for name, soname in inputs.sonames(recipe.name).items())
+        parameters = {**parameters, "SONAMES": " ".join(words)}
     return Step(
         name=recipe.name,
         action=RecipeAction(_DRIVER, root="root"),
         needs=tuple(dict.fromkeys([*before, *needs])),
-        files=_recipe_files(inputs.project, recipe),
+        files=_shared_files(inputs.project, recipe) if shared else _recipe_files(inputs.project, recipe),
         sources=tuple(sources),
-        parameters=_script_environment(inputs.target, recipe, source, pin.version if pin else "", sources[:1]),
+        parameters=parameters,
         target=inputs.target.triple,
-        weight=recipe.weight,
+        weight=shared.weight if shared else recipe.weight,
     )
 
 
 def _recipe_files(project: Project, recipe: Recipe) -> tuple[InputFile, ...]:
-    files = [InputFile("driver.sh", project.unix / "recipes" / "driver.sh"), *_files_below(recipe.directory, "")]
+    files = [InputFile("driver.sh", project.unix / "recipes" / "driver.sh")]
+    files += [file for file in _files_below(recipe.directory, "") if PurePosixPath(file.name).parts[0] != SHARED]
     for path in recipe.includes:
         files += _files_below(path, f"{path.name}/") if path.is_dir() else [InputFile(path.name, path)]
     return tuple(files)
@@ -245,6 +272,20 @@ def _recipe_files(project: Project, recipe: Recipe) -> tuple[InputFile, ...]:
 def _files_below(directory: Path, prefix: str) -> list[InputFile]:
     paths = [path for path in sorted(directory.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
     return [InputFile(prefix + path.relative_to(directory).as_posix(), path) for path in paths]
+
+
+def _shared_files(project: Project, recipe: Recipe) -> tuple[InputFile, ...]:
+    """Return the files of a build with shared libraries: its script stands in for the ordinary one, which it may run
+    as static.sh, and shared.sh is what all of them have in common.
+    """
+    ordinary = [replace(file, name="static.sh") if file.name == "build.sh" else file
+                for file in _recipe_files(project, recipe)]  # fmt: skip
+    own = sorted(path for path in (recipe.directory / SHARED).iterdir() if path.is_file())
+    return (
+        *ordinary,
+        InputFile("shared.sh", project.unix / "recipes" / "shared.sh"),
+        *(InputFile("shared.yml" if path.name == "recipe.yml" else path.name, path) for path in own),
+    )
 
 
 def _script_environment(target: Target, recipe: Recipe, source: Source | None, version: str,
@@ -268,11 +309,12 @@ def _script_environment(target: Target, recipe: Recipe, source: Source | None, v
 def _setup_step(inputs: PlanInputs) -> Step:
     project, interpreter, target = inputs.project, inputs.interpreter, inputs.target
     template = project.unix / "Setup.local.j2"
-    modules = _modules_file(project)
+    modules = modules_file(project)
+    left_out = inputs.left_out.extensions
 
     def render(context: CallContext) -> None:
         archive = context.source(interpreter.file.name)
-        render_setup(archive, interpreter.version, target.triple, modules, template, context.out)
+        render_setup(archive, interpreter.version, target.triple, modules, template, context.out, left_out)
 
     return Step(
         name=f"setup-{interpreter.name}",
@@ -283,7 +325,8 @@ def _setup_step(inputs: PlanInputs) -> Step:
             *code_files(project.repository, "cpython/*.py", "config/document.py"),
         ),
         sources=(interpreter.file,),
-        parameters={"version": interpreter.version},
+        # What is left out joins the key where there is something, so that the key of a whole build stays what it was.
+        parameters={"version": interpreter.version, **({"left out": repr(dict(left_out))} if left_out else {})},
         target=target.triple,
         weight=3,
     )
@@ -304,18 +347,22 @@ def _on_dependencies(inputs: PlanInputs, recipe_name: str, before: Sequence[Step
     """Return a step that runs a recipe on CPython's source, with all that CPython is linked with."""
     interpreter, recipe = inputs.interpreter, inputs.project.recipes[recipe_name]
     needs = with_needs(inputs.project.recipes, [*wanted, *recipe.needs])
+    environment = _script_environment(inputs.target, recipe, interpreter.source, interpreter.version,
+                                      [interpreter.file])  # fmt: skip
+    if inputs.link:
+        files = sorted({soname for name in inputs.link for soname in inputs.sonames(name).values()})
+        environment = {**environment, "SONAMES": " ".join(files)}
     return Step(
         name=f"{recipe_name}-{interpreter.version}",
         action=RecipeAction(_DRIVER, root="root"),
         needs=(*_COMPILER_STEPS, *(need.name for need in needs), *(step.name for step in before)),
-        files=_recipe_files(inputs.project, recipe),
+        files=_shared_files(inputs.project, recipe) if inputs.link else _recipe_files(inputs.project, recipe),
         sources=(interpreter.file,),
-        parameters=_script_environment(inputs.target, recipe, interpreter.source, interpreter.version,
-                                       [interpreter.file]),
+        parameters=environment,
         target=inputs.target.triple,
         weight=recipe.weight,
         memory=1024,
-    )  # fmt: skip
+    )
 
 
 def _profile_step(inputs: PlanInputs, setup: Step, wanted: Iterable[str]) -> Step:

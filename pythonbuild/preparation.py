@@ -16,12 +16,15 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path, PurePosixPath
 
+from pythonbuild.config.links import check_names
 from pythonbuild.config.locks import load_lock, write_lock
 from pythonbuild.config.model import Lock, LockedPackage, Pin, Target
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
 from pythonbuild.config.sources import select
 from pythonbuild.config.targets import find_target
+from pythonbuild.cpython.leaving_out import LeftOut, Scene, leave_out
+from pythonbuild.cpython.modules import read_modules
 from pythonbuild.cpython.setupfiles import cpython_version
 from pythonbuild.debian.apt_sources import mirror_bases
 from pythonbuild.debian.packages import fetch_debs, package_urls
@@ -29,7 +32,7 @@ from pythonbuild.distribution.profile import find_profile
 from pythonbuild.engine.events import EventSink, FetchProgress, Note
 from pythonbuild.engine.model import PinnedFile, Step
 from pythonbuild.errors import UsageError
-from pythonbuild.planning import Interpreter, PlanInputs, lock_names
+from pythonbuild.planning import Interpreter, PlanInputs, lock_names, modules_file
 from pythonbuild.sources.fetch import Fetcher
 from pythonbuild.sources.places import Places
 from pythonbuild.sources.resolve import resolve
@@ -108,13 +111,15 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
     if options not in target.options:
         raise UsageError("--options: not there for this target", found=options,
                          expected=f"one of {', '.join(target.options)}")  # fmt: skip
+    check_names(project.recipes, dict(request.link))
     files = Files(fetcher, cached_bases)
     profile = _profile(request, options)
+    interpreter = choose_interpreter(request, project, fetcher, sink, settle=settle)
     inputs = PlanInputs(
         project=project,
         target=target,
         options=options,
-        interpreter=choose_interpreter(request, project, fetcher, sink, settle=settle),
+        interpreter=interpreter,
         locks=_load_locks(request, project, target),
         files=files,
         archives=request.archives,
@@ -122,8 +127,19 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
         profile=profile,
         profile_task=request.profile_task,
         tag=request.tag,
+        link=dict(request.link),
+        left_out=_left_out(request, project, interpreter.version, target, sink),
     )
     return Preparation(inputs, files, request, sink)
+
+
+def _left_out(request: Request, project: Project, version: str, target: Target, sink: EventSink) -> LeftOut:
+    """Return what the build is to be without, and say what goes that nobody named. Raises UsageError."""
+    scene = Scene(read_modules(modules_file(project)), version, target.os, project.recipes)
+    left_out = leave_out(scene, request.without, no_tests=request.no_tests, no_tk=request.no_tk)
+    for name, tested in left_out.along.items():
+        sink(Note(f"{name} is left out, too: it only tests {tested}"))
+    return left_out
 
 
 def _options(request: Request, target: Target, sink: EventSink) -> str:

@@ -118,8 +118,13 @@ def _wishes(request: Request) -> dict[str, object]:
         value = getattr(request, field.name)
         if field.name not in _HOW and value != field.default:
             plain = value.name if isinstance(value, Path) else value
-            wishes[field.name] = list(plain) if isinstance(plain, tuple) else plain
+            wishes[field.name] = list(map(_word, plain)) if isinstance(plain, tuple) else plain
     return {name: value for name, value in wishes.items() if value is not None}
+
+
+def _word(item: object) -> object:
+    """Return one of several wishes as the user would give it: a pair is NAME=VALUE."""
+    return "=".join(map(str, item)) if isinstance(item, tuple) else item
 
 
 def _files(inputs: PlanInputs, plan: Plan) -> list[statement.Input]:

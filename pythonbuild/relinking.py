@@ -24,6 +24,8 @@ from pythonbuild.distribution import sbom_text
 from pythonbuild.distribution.archive import METADATA, TOP, Packed, pack, read_members, read_metadata, unpack
 from pythonbuild.distribution.assemble import place_tree
 from pythonbuild.distribution.binaries import crt_features
+from pythonbuild.distribution.later_json import read_any_format
+from pythonbuild.distribution.link_choices import SHIPPED, read_choices, still_linked, write_choices
 from pythonbuild.distribution.origins import files
 from pythonbuild.distribution.relink_choice import Choice, Wishes, choose
 from pythonbuild.distribution.relink_files import (
@@ -66,7 +68,7 @@ class Relinked:
         """Return what to tell, as text."""
         before, after = (size / 1e6 for size in self.sizes)
         added = [addition.name for addition in self.choice.added]
-        libraries = [Path(path).name for path in self.files if path.startswith("build/lib/")]
+        libraries = [Path(path).name for path in self.files if path.startswith(("build/lib/", f"{SHIPPED}/lib"))]
         rows = [("left out", ", ".join(self.choice.removed)), ("added", ", ".join(added)),
                 ("libraries that go with it", ", ".join(libraries)),
                 ("interpreter and libpython", f"{after:.1f} MB, were {before:.1f} MB"),
@@ -114,11 +116,14 @@ def _relink(
 ) -> Relinked:  # fmt: skip
     old, top = archive.described, directory / TOP
     unpack(archive.path, directory)
+    choices = read_choices(top / "install")
+    sonames = {word: soname for item in choices.values() for word, soname in item.libraries.items()}
+    old = old.with_sonames(sonames)
     choice = choose(old, wishes, top)
     compiler = _compiler(provided, command, directory, old.triple, sink)
     before, tables = _size(top, old), installed_tables(top, old)
     place_additions(top, choice)
-    linked = link(choice.wanted, compiler)
+    linked = link(choice.wanted, compiler, sonames.values())
     for table in tables:
         table.write_bytes((top / old.inittab_source).read_bytes())
     target = provided.project.targets.get(old.triple)
@@ -129,6 +134,7 @@ def _relink(
     new = rewrite(archive.text, made)
     (top / "PYTHON.json").write_text(new, encoding="utf-8")
     write_record(top, made.record())
+    write_choices(top, old.stdlib, still_linked(choices, read_any_format(new)))
     removed = remove_unused(top, old, choice, named_files(archive.text), named_files(new))
     _tell_sbom(top, old, compiler.version)
     _check(directory, target, archive.path)

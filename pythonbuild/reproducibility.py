@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,8 +26,10 @@ from pythonbuild.distribution.archive import read_metadata
 from pythonbuild.distribution.compare import Comparison, compare, compare_texts
 from pythonbuild.distribution.diffoscope import look_deeper
 from pythonbuild.distribution.later_json import read_any_format
+from pythonbuild.distribution.left_out import record_of
 from pythonbuild.distribution.names import ArchiveName, ArchiveNameError, read_name
 from pythonbuild.distribution.profile import find_profile
+from pythonbuild.distribution.python_json import PythonJson
 from pythonbuild.elsewhere import (
     Built,
     Conditions,
@@ -62,7 +64,7 @@ class Wishes:
     against: Path | None = None
     work: Path | None = None
     keep: bool = False
-    given: Collection[str] = ()
+    given: Set[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,11 @@ def verify(wishes: Wishes, sink: EventSink) -> Verification:
         return Verification(rows, comparisons, tuple(remarks), tuple(look_deeper(contents)), work)
 
 
-def as_described(request: Request, archive: Path, given: Collection[str]) -> Request:
+def as_described(request: Request, archive: Path, given: Set[str]) -> Request:
     """Return the request that asks for what an archive is, in everything that the user has not said himself.
 
-    A full archive says it in PYTHON.json, that of an installation alone in its name.
+    A full archive says it in PYTHON.json and in the record of what it is without, that of an installation alone in its
+    name, as far as that goes: what it is without is for the user to say.
     """
     if "archives" in given:
         raise UsageError("--archives and --against exclude each other", found=archive.name,
@@ -132,6 +135,8 @@ def as_described(request: Request, archive: Path, given: Collection[str]) -> Req
         target_triple=request.target_triple if "target_triple" in given else document.target_triple,
         options=request.options if "options" in given else document.build_options,
         python_json=document.version,
+        link=request.link if "link" in given else _links(document),
+        **({} if given & {"without", "no_tests", "no_tk"} else record_of(archive).wishes()),
     )
 
 
@@ -140,6 +145,10 @@ def _named(path: Path) -> ArchiveName | None:
         return read_name(path.name)
     except ArchiveNameError:
         return None
+
+
+def _links(document: PythonJson) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((name, choice.kind) for name, choice in document.link_choices.items()))
 
 
 def _stays(wishes: Wishes) -> bool:

@@ -7,14 +7,17 @@ are in their keys. What is validated is the very file that is published, and it 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pythonbuild.config.links import SYSTEM as SYSTEM_LINK
 from pythonbuild.config.model import SYSTEM, Lock, Pin, Recipe, Source, Target
 from pythonbuild.config.project import Project
+from pythonbuild.cpython.leaving_out import LeftOut
 from pythonbuild.cpython.modules import read_modules
-from pythonbuild.distribution.assemble import Component
+from pythonbuild.distribution.assemble import Component, Linked
 from pythonbuild.distribution.python_json import FORMAT_VERSION
 from pythonbuild.distribution.schemas import schema_files
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Step
@@ -32,6 +35,8 @@ _ASSEMBLE_CODE = (
 _INTERPRETER_CODE = ("validation/interpreter.py", "validation/tell_facts.py", "validation/room.py",
                      "distribution/assemble.py", "cpython/readback.py", "shipping.py")  # fmt: skip
 VALIDATE_CODE = ("validation/**/*.py", "distribution/*.py", "cpython/readback.py", "shipping.py")
+_SMALLER_CODE = ("cpython/leaving_out.py", "distribution/left_out.py", "distribution/kinds.py",
+                 "distribution/assemble.py")  # fmt: skip
 _ARCHIVE_CODE = ("distribution/archive.py", "shipping.py")
 #: What the tree of the step that asks the interpreter holds.
 _FACTS = "interpreter.json"
@@ -43,7 +48,8 @@ class Shipment:
 
     ``pin`` tells which pin of a source was used. ``tag`` stands in the names of archives that are not full ("": the day
     of CPython's source). ``locks`` are those of the root filesystem to build in and of the sysroot. ``python_json`` is
-    the format of the description.
+    the format of the description. ``link`` has the recipes that are not linked statically. ``left_out`` is what the
+    distribution is without.
     """
 
     project: Project
@@ -58,6 +64,8 @@ class Shipment:
     tag: str = ""
     locks: Mapping[str, Lock] = field(default_factory=dict)
     python_json: str = FORMAT_VERSION
+    link: Mapping[str, Linked] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     @property
     def suffix(self) -> str:
@@ -75,6 +83,32 @@ def code_files(repository: Path, *patterns: str) -> tuple[InputFile, ...]:
     return tuple(InputFile(path.relative_to(repository).as_posix(), path) for path in paths)
 
 
+def smaller_step(left_out: LeftOut, cpython: Step) -> Step:
+    """Return the step that takes out of CPython's tree what the distribution is to be without; its tree is the rest.
+
+    Everything after it sees only that, so nothing that was left out is asked for, described or packed.
+    """
+
+    def run(context: CallContext) -> None:
+        from pythonbuild.distribution.assemble import place_tree
+        from pythonbuild.distribution.left_out import make_smaller
+
+        place_tree(context.tree(cpython.name), context.out)
+        record = make_smaller(context.out, left_out)
+        context.log(f"left out: {', '.join([*record.extensions, *record.packages])}")
+
+    return Step(
+        name=f"smaller-{cpython.name.removeprefix('cpython-')}",
+        action=CallAction(run),
+        needs=(cpython.name,),
+        files=code_files(Path(__file__).parents[1], *_SMALLER_CODE),
+        parameters={"extensions": repr(dict(left_out.extensions)), "no_tests": str(left_out.no_tests),
+                    "no_tk": str(left_out.no_tk)},
+        target=cpython.target,
+        weight=3,
+    )  # fmt: skip
+
+
 def interpreter_step(shipment: Shipment) -> Step:
     """Return the step that asks the built interpreter what it is; its tree holds ``interpreter.json``."""
     root = room_roots(shipment.target)[shipment.target.rooms[SYSTEM]]
@@ -86,6 +120,7 @@ def interpreter_step(shipment: Shipment) -> Step:
         from pythonbuild.validation.room import Room
 
         tree = context.tree(shipment.cpython)
+        _place_libraries(context, shipment.link, context.work)  # nobody has put them beside the interpreter yet
         room = Room(context.environment, context.tree(root), context.digest(root), context.work)
         facts = ask_interpreter(room, tree, interpreter_path(read_build(tree / "build")))
         text = json.dumps(facts, indent=2, sort_keys=True) + "\n"
@@ -94,12 +129,22 @@ def interpreter_step(shipment: Shipment) -> Step:
     return Step(
         name=f"interpreter-{shipment.suffix}",
         action=CallAction(run),
-        needs=(shipment.cpython, root),
+        needs=(shipment.cpython, root, *sorted(shipment.link)),
         files=code_files(shipment.project.repository, *_INTERPRETER_CODE),
         parameters={"version": shipment.version},
         target=shipment.target.triple,
         weight=3,
     )
+
+
+def _place_libraries(context: CallContext, link: Mapping[str, Linked], work: Path) -> None:
+    """Put shared libraries of dependencies where a room's system has them."""
+    from pythonbuild.validation.room import LIBRARIES
+
+    for name, linked in link.items():
+        (work / LIBRARIES).mkdir(exist_ok=True)
+        for soname in linked.sonames.values():
+            shutil.copyfile(context.tree(name) / "tools/deps/lib" / soname, work / LIBRARIES / soname)
 
 
 def assemble_step(shipment: Shipment, interpreter: Step) -> Step:
@@ -122,6 +167,7 @@ def assemble_step(shipment: Shipment, interpreter: Step) -> Step:
             omitted=_omitted(modules, shipment),
             interpreter=json.loads((context.tree(interpreter.name) / _FACTS).read_text(encoding="utf-8")),
             python_json=shipment.python_json,
+            link=shipment.link,
         )
         trees = {name: context.tree(name) for name in shipment.dependencies}
         document = assemble(tree, trees, facts, context.out)
@@ -161,6 +207,9 @@ def _described(shipment: Shipment) -> dict[str, str]:
     """Return what PYTHON.json says of the sources, the target and the options, for the key."""
     described = {f"component {name}": repr(component) for name, component in _components(shipment).items()}
     described |= _materials(shipment).parameters()
+    described |= {f"link {name}": repr(linked) for name, linked in sorted(shipment.link.items())}
+    if shipment.left_out:
+        described["left out"] = repr(shipment.left_out)
     return {
         **described, "target": repr(shipment.target), "options": shipment.options, "python_json": shipment.python_json,
     }  # fmt: skip
@@ -178,17 +227,22 @@ def source_epoch(cpython_tree: Path) -> int:
 
 
 def _omitted(modules: Path, shipment: Shipment) -> dict[str, str]:
-    existing = read_modules(modules).existing(shipment.version)
+    catalogue = read_modules(modules).without(shipment.left_out.extensions)
+    existing = catalogue.existing(shipment.version)
     linkages = {name: module.linkage_on(shipment.target.os) for name, module in existing.items()}
     return {name: reason for name, (linkage, reason) in sorted(linkages.items()) if linkage == "omitted"}
 
 
 def validate_step(shipment: Shipment, archive: Step) -> Step:
-    """Return the step that checks a full archive; its tree holds ``report.txt``."""
+    """Return the step that checks a full archive; its tree holds ``report.txt``.
+
+    Its rooms have the libraries that are to be the system's, as they were built here.
+    """
     modules = shipment.project.unix / "extension-modules.yml"
+    system = {name: linked for name, linked in shipment.link.items() if linked.kind == SYSTEM_LINK}
 
     def run(context: CallContext) -> None:
-        from pythonbuild.validation.room import make_rooms
+        from pythonbuild.validation.room import Room, make_rooms
         from pythonbuild.validation.validate import validate
 
         def root(name: str) -> tuple[Path, str]:
@@ -198,13 +252,17 @@ def validate_step(shipment: Shipment, archive: Step) -> Step:
         unpacked, rooms = context.work / "unpacked", context.work / "rooms"
         unpacked.mkdir()
         rooms.mkdir()
+        made = make_rooms(shipment.target, context.environment, root, rooms)
+        for room in made.values():
+            if isinstance(room, Room):
+                _place_libraries(context, system, room.work)
         report = validate(
             next((context.tree(archive.name) / "dist").iterdir()),
             shipment.target,
             work=unpacked,
             sysroot=context.tree("sysroot") / "tools" / "sysroot",
             expected=expected_linkages(modules, shipment.version, shipment.target.os),
-            rooms=make_rooms(shipment.target, context.environment, root, rooms),
+            rooms=made,
             note=context.log,
         )
         report.raise_if_failed(shipment.cpython)
@@ -213,7 +271,7 @@ def validate_step(shipment: Shipment, archive: Step) -> Step:
     return Step(
         name=f"validate-{shipment.suffix}",
         action=CallAction(run),
-        needs=(archive.name, "sysroot", *room_roots(shipment.target).values()),
+        needs=(archive.name, "sysroot", *room_roots(shipment.target).values(), *sorted(system)),
         files=(
             InputFile(modules.name, modules),
             *(InputFile(f"docs/schemas/{path.name}", path) for path in schema_files()),

@@ -17,6 +17,7 @@ from pythonbuild.config.request import Request
 from pythonbuild.config.targets import find_target
 from pythonbuild.distribution.archive import METADATA, TOP, read_metadata, unpack
 from pythonbuild.distribution.later_json import read_any_format
+from pythonbuild.distribution.left_out import left_out_extensions, read_record
 from pythonbuild.distribution.python_json import PythonJson
 from pythonbuild.engine.events import EventSink, Note
 from pythonbuild.engine.workdir import WorkDirectory
@@ -47,6 +48,7 @@ def run_test_suite(
     Raises ConfigError for wrong expectations, ArchiveError, TestSuiteError when the suite cannot be run as a whole.
     """
     document = read_document(archive)
+    _require_tests(document, archive)
     expectations = load_expectations(Project(request.repository).unix / "expected-failures.yml")
     selection = Selection(tests, request.jobs)
     with _bench(request, sink) as bench:
@@ -54,7 +56,9 @@ def run_test_suite(
         sink(Note(f"testing {archive.name}: CPython {document.python_version}, {request.jobs} files at once"))
         _place(archive, bench.work)
         run = run_suite(replace(bench, python=f"{TREE}/{document.python_exe}"), selection, _teller(sink))
-        verdict = judge(run, expectations, document.target_triple)
+        top = bench.work / TOP
+        left_out = {*left_out_extensions(top, document), *read_record(top).packages}
+        verdict = judge(run, expectations, document.target_triple, left_out)
         failing = tuple(failing_files(run))
         if other is None or not failing:
             return Outcome(verdict, None)
@@ -72,6 +76,13 @@ def read_document(archive: Path) -> PythonJson:
         raise UsageError(f"{archive}: not a distribution", found="no python/PYTHON.json",
                          expected="an archive, or a directory that holds one unpacked")  # fmt: skip
     return read_any_format(path.read_text(encoding="utf-8"), str(path))
+
+
+def _require_tests(document: PythonJson, archive: Path) -> None:
+    said = document.interpreter
+    if said is not None and "test" not in said.python_stdlib_test_packages:
+        raise UsageError(f"test-distribution: {archive} has no tests", found="no package test in its standard library",
+                         expected="an archive that was built without --no-tests")  # fmt: skip
 
 
 def _place(archive: Path, work: Path) -> None:

@@ -115,11 +115,12 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], dict[str, list[str]], s
 def _flag(argument: str, rest: Any) -> tuple[str, str]:
     """Read one flag and its value; a switch's value is "yes", or "no" when given as --no-…."""
     flag, equals, text = argument.partition("=")
-    switch = BY_FLAG.get("--" + flag.removeprefix("--no-")) if flag.startswith("--no-") else BY_FLAG.get(flag)
+    # A flag may begin with "--no-" itself: --no-tests, which --no-no-tests takes back.
+    switch = BY_FLAG.get(flag) or BY_FLAG.get("--" + flag.removeprefix("--no-"))
     if switch is not None and switch.kind == "switch":
         if equals:
             raise UsageError(f"{flag} takes no value", found=repr(text))
-        return switch.flag, "no" if flag.startswith("--no-") else "yes"
+        return switch.flag, "yes" if flag == switch.flag else "no"
     if flag not in BY_FLAG:
         raise UsageError(f"unknown flag {flag}", advice=near(flag, BY_FLAG) or "--help tells all flags")
     if not equals:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pythonbuild.cli.arguments import Arguments
 from pythonbuild.cli.render import Screen, choose_format
-from pythonbuild.cli.requests import cache_directory, make_request
+from pythonbuild.cli.requests import cache_directory, make_request, split_names
 
 if TYPE_CHECKING:
     from pythonbuild.build import PlanRow
@@ -191,17 +191,12 @@ def run_relink(arguments: Arguments, repository: Path, screen: Screen) -> int:
     from pythonbuild.distribution.relink_choice import Wishes, parse_addition
     from pythonbuild.relinking import relink
 
-    without, only = (_names(arguments[flag]) for flag in ("without", "only"))
+    without, only = (split_names(arguments[flag]) for flag in ("without", "only"))
     wishes = Wishes(without, only if arguments["only"] else None, tuple(map(parse_addition, arguments["add"])))
     done = relink(make_request(arguments, repository), Path(arguments.argument), wishes, arguments["cc"] or "", screen)
     screen.answer([json.dumps(done.as_json(), indent=2)] if arguments["json"] else done.lines(),
                   documents=[{"event": "Relinked", **done.as_json()}])  # fmt: skip
     return 0
-
-
-def _names(texts: Sequence[str]) -> tuple[str, ...]:
-    """Return the names in texts that hold several with commas."""
-    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
 
 
 def run_compare(arguments: Arguments, _repository: Path, screen: Screen) -> int:
@@ -231,7 +226,8 @@ def run_verify_reproducible(arguments: Arguments, repository: Path, screen: Scre
     from pythonbuild.cli.render.text import columns
     from pythonbuild.reproducibility import Wishes, verify
 
-    given = {name for name in ("python", "target_triple", "options", "archives") if arguments.origin(name)}
+    flags = ("python", "target_triple", "options", "archives", "link", "without", "no_tests", "no_tk")
+    given = {name for name in flags if arguments.origin(name)}
     wishes = Wishes(make_request(arguments, repository), arguments["against"], arguments["work"], arguments["keep"],
                     given)  # fmt: skip
     done = verify(wishes, screen)

@@ -61,12 +61,17 @@ OPTIONS = (
            "FILE"),
     Option("--profile-task", "choice", WHAT, "with pgo: what the interpreter learns from: full or quick", "TASK",
            "full", choices=("full", "quick")),
+    Option("--link", "text", WHAT, "how a dependency is linked: shared (a shared library, shipped), system (that of the"
+           " system) or static; several with commas, such as openssl=shared,xz=system", "NAME=KIND", repeatable=True,
+           default_text="static"),
     Option("--against", "existing", WHAT, "compare with this: an archive to build again (verify-reproducible), another"
            " interpreter, ROOT/usr/bin/python3.X, to run what failed (test-distribution)", "PATH"),
     Option("--tests", "text", WHAT, "only these files of CPython's suite, such as test_ssl,test_json", "NAMES",
            default_text="all"),
     Option("--without", "text", WHAT, "leave these extension modules out, such as _ssl,_sqlite3,_tkinter", "MODULES",
            repeatable=True),
+    Option("--no-tests", "switch", WHAT, "leave CPython's own tests out: packages and extension modules"),
+    Option("--no-tk", "switch", WHAT, "leave tkinter, idle, turtle, Tcl/Tk and the X libraries out"),
     Option("--only", "text", WHAT, "keep these extension modules only, and those that the interpreter cannot do"
            " without", "MODULES", repeatable=True),
     Option("--add", "text", WHAT, "link an extension module of your own: NAME=FILE.o or NAME:INIT_FUNCTION=FILE.o; more"
@@ -118,7 +123,8 @@ OPTIONS = (
 
 BY_FLAG = {option.flag: option for option in OPTIONS}
 
-_WHAT = ("--python", "--python-source", "--target-triple", "--options", "--optimized", "--profile", "--profile-task")
+_WHAT = ("--python", "--python-source", "--target-triple", "--options", "--optimized", "--profile", "--profile-task",
+         "--link", "--without", "--no-tests", "--no-tk")  # fmt: skip
 _SOURCES = ("--source-dir", "--mirror", "--offline", "--locked")
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import os
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pythonbuild.cli.arguments import Arguments, default_value, near
 from pythonbuild.cli.options import BY_FLAG
+from pythonbuild.config.links import read_links
 from pythonbuild.config.request import ARCHIVE_KINDS, Request
 from pythonbuild.errors import UsageError
 
@@ -44,7 +46,22 @@ def make_request(arguments: Arguments, repository: Path) -> Request:
         profile=value("--profile"),
         profile_task=value("--profile-task"),
         tag=_tag(value("--tag") or "", arguments),
+        link=read_links(value("--link"), arguments.origin("link")) if value("--link") else (),
+        **_left_out(arguments),
     )
+
+
+def _left_out(arguments: Arguments) -> dict[str, Any]:
+    """Return what is left out of a build; for ``relink``, which has no flag but ``--without``, it is the archive's."""
+    if "no_tests" not in arguments.values:
+        return {}
+    return {"without": tuple(sorted(set(split_names(arguments["without"])))), "no_tests": arguments["no_tests"],
+            "no_tk": arguments["no_tk"]}  # fmt: skip
+
+
+def split_names(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the names in texts that hold several with commas."""
+    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
 
 
 def _archives(text: str, arguments: Arguments) -> tuple[str, ...]:

@@ -61,13 +61,26 @@ class Source:
 
 
 @dataclass(frozen=True)
+class SharedBuild:
+    """How a recipe's package is built as shared libraries: ``<directory>/build.sh``.
+
+    ``sonames`` maps the names that link lines call the libraries by (``ssl``) to upstream's sonames; ``{series}`` in
+    one of them stands for the first two numbers of the version.
+    """
+
+    directory: Path
+    sonames: Mapping[str, str]
+    weight: float
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How one package is built: ``<directory>/build.sh`` and what it needs.
 
     ``source`` names an entry of the sources file ("" for recipes without one); ``needs`` are other recipes whose
     trees it sees under /tools; ``parameters`` become environment variables of the script; ``includes`` are further
     files and directories (repository-relative) seen in /recipe beside the script; ``lock`` names a package lock whose
-    .deb files are seen in /sources.
+    .deb files are seen in /sources. ``shared`` is how it is built as shared libraries, None where it cannot be.
     """
 
     name: str
@@ -78,6 +91,7 @@ class Recipe:
     includes: tuple[Path, ...] = ()
     lock: str = ""
     weight: float = 30.0
+    shared: SharedBuild | None = None
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,22 @@
-"""Reads the recipes: every folder of ``cpython-unix/recipes`` that has a ``recipe.yml``."""
+"""Reads the recipes: every folder of ``cpython-unix/recipes`` that has a ``recipe.yml``.
+
+A folder ``shared`` in it, with a ``recipe.yml`` and a ``build.sh`` of its own, is how the same package is built as
+shared libraries (:mod:`pythonbuild.config.links`). The ordinary build does not see that folder.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pythonbuild.config.document import Node, read_document
-from pythonbuild.config.model import Recipe
+from pythonbuild.config.model import Recipe, SharedBuild
 
 _DEFAULT_WEIGHT = 30.0
+#: The folder of a recipe that says how shared libraries are built, and what a soname looks like.
+SHARED = "shared"
+_SONAME = re.compile(r"lib[\w.+{}-]+\.so(\.\d+)*")
 
 
 def load_recipes(directory: Path) -> Mapping[str, Recipe]:
@@ -47,7 +55,25 @@ def _recipe(directory: Path, node: Node, repository: Path) -> Recipe:
         includes=tuple(includes),
         lock=keys["lock"].text() if "lock" in keys else "",
         weight=keys["weight"].number() if "weight" in keys else _DEFAULT_WEIGHT,
+        shared=_shared_build(directory / SHARED),
     )
+
+
+def _shared_build(directory: Path) -> SharedBuild | None:
+    path = directory / "recipe.yml"
+    if not path.is_file():
+        return None
+    node = read_document(path)
+    keys = node.mapping(required=["sonames"], optional=["weight"])
+    sonames = keys["sonames"].text_map()
+    if not sonames:
+        raise keys["sonames"].fail("is empty", expected="what link lines call each library: its soname")
+    for name, item in keys["sonames"].items():
+        if not _SONAME.fullmatch(sonames[name]) or re.search(r"[{}]", sonames[name].replace("{series}", "")):
+            raise item.fail("not a soname", found=repr(sonames[name]), expected="such as libssl.so.3")
+    if not (directory / "build.sh").is_file():
+        raise node.fail("no build.sh beside it")
+    return SharedBuild(directory, sonames, keys["weight"].number() if "weight" in keys else _DEFAULT_WEIGHT)
 
 
 def with_needs(recipes: Mapping[str, Recipe], wanted: Iterable[str]) -> list[Recipe]:

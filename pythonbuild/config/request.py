@@ -19,7 +19,9 @@ class Request:
     ``steps_at_once`` 0 means no other limit than ``jobs``. ``archives`` are some of ``ARCHIVE_KINDS``; ``tag`` stands
     in the names of those that are not full, "" for the day of the source. ``python_json`` is the format of
     PYTHON.json. ``profile`` is a profile, or an archive that holds one, to build from instead of training by
-    ``profile_task``.
+    ``profile_task``. ``link`` are the dependencies that are not linked statically, each with ``shared`` or ``system``.
+    ``without`` are extension modules, sorted, that are left out; so are CPython's tests with ``no_tests``, and all that
+    is there for Tk with ``no_tk``.
     """
 
     repository: Path
@@ -44,3 +46,7 @@ class Request:
     python_json: str = "0"
     profile: Path | None = None
     profile_task: str = "full"
+    link: tuple[tuple[str, str], ...] = ()
+    without: tuple[str, ...] = ()
+    no_tests: bool = False
+    no_tk: bool = False

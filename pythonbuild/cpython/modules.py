@@ -8,12 +8,18 @@ described over all supported versions, and :meth:`ExtensionModule.exists_in` and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pythonbuild.config.document import Node, read_document
 
 LINKAGES = ("builtin", "shared", "omitted")
+#: What does not go on without a module, and has to: the words of ``kept_for``, and what they say.
+KEPT_FOR = {
+    "make": "CPython's own make runs programs by the new interpreter that import it",
+    "pip": "the new interpreter installs pip, which imports it (or did in some version that CPython brings)",
+    "hashlib": "hashlib prints errors whenever it is imported without it",
+}
 SYSTEMS = {"linux": "Linux", "macos": "macOS"}
 
 #: A version as comparable numbers. ``()`` stands for "no bound".
@@ -61,7 +67,8 @@ class ExtensionModule:
     all, for the stated ``reason``. ``needs`` are recipes, ``libraries`` the names (without ``lib``) that its link line
     may hold, the system's included. ``core`` are the versions in which it stands in config.c.in and cannot be left
     out; ``required`` those in which the interpreter cannot do without it. ``system`` is "" or the only operating
-    system that has it.
+    system that has it. ``imports`` are the extension modules that it is of no use without; ``kept_for`` is "" or what
+    else does not go on without it (:data:`KEPT_FOR`); ``instead_of`` is "" or the module that does the same.
     """
 
     name: str
@@ -74,6 +81,9 @@ class ExtensionModule:
     libraries: tuple[str, ...]
     system: str
     overrides: tuple[FlagsOverride, ...]
+    imports: tuple[str, ...] = ()
+    kept_for: str = ""
+    instead_of: str = ""
 
     def exists_in(self, version: str) -> bool:
         return version in self.versions
@@ -112,18 +122,27 @@ class ModuleCatalogue:
         built = (m for m in self.existing(version).values() if m.linkage_on(system)[0] != "omitted")
         return tuple(sorted({need for module in built for need in module.needs}))
 
+    def without(self, reasons: Mapping[str, str]) -> ModuleCatalogue:
+        """Return the catalogue of a build that leaves modules out, each for the reason given."""
+        left = {name: replace(self.modules[name], linkage="omitted", reason=why) for name, why in reasons.items()}
+        return replace(self, modules={**self.modules, **left})
+
 
 def read_modules(path: Path) -> ModuleCatalogue:
     """Read the extension modules' file. Raises ConfigError naming file and key."""
     document = read_document(path).mapping(required=("modules",), optional=("substitutions",))
     substitutions = document["substitutions"].text_map() if "substitutions" in document else {}
     modules = {name: _read_module(name, node) for name, node in document["modules"].items()}
+    for module in modules.values():
+        others = [*module.imports, *filter(None, [module.instead_of])]
+        if unknown := [name for name in others if name not in modules]:
+            raise document["modules"].fail(f"{module.name}: names a module that is not in this file", found=unknown[0])
     return ModuleCatalogue(path, modules, substitutions)
 
 
 def _read_module(name: str, node: Node) -> ExtensionModule:
     optional = ("since", "until", "linkage", "reason", "core_since", "required_since", "needs", "libraries", "system",
-                "overrides")  # fmt: skip
+                "overrides", "imports", "kept_for", "instead_of")  # fmt: skip
     keys = node.mapping(optional=optional)
     linkage = keys["linkage"].choice(*LINKAGES) if "linkage" in keys else "builtin"
     if (linkage == "omitted") != ("reason" in keys):
@@ -139,6 +158,9 @@ def _read_module(name: str, node: Node) -> ExtensionModule:
         libraries=keys["libraries"].texts() if "libraries" in keys else (),
         system=keys["system"].choice(*SYSTEMS) if "system" in keys else "",
         overrides=tuple(map(_read_override, keys["overrides"].elements())) if "overrides" in keys else (),
+        imports=keys["imports"].texts() if "imports" in keys else (),
+        kept_for=keys["kept_for"].choice(*KEPT_FOR) if "kept_for" in keys else "",
+        instead_of=keys["instead_of"].text() if "instead_of" in keys else "",
     )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,14 +37,14 @@ class SetupPlan:
 
 
 def render_setup(source_archive: Path, version: str, target_triple: str, modules_yaml: Path, template: Path,
-                 out: Path) -> None:  # fmt: skip
+                 out: Path, left_out: Mapping[str, str] | None = None) -> None:  # fmt: skip
     """Write ``tools/cpython/Setup.local`` and ``tools/cpython/modules.json`` below ``out``.
 
     ``source_archive`` is CPython's release archive or an unpacked directory; its patchlevel.h must say ``version``.
-    modules.json lists the builtin, shared and omitted modules for the recipe's own checks. Raises
-    ExtensionModuleError when the archive and ``modules_yaml`` disagree.
+    modules.json lists the builtin, shared and omitted modules for the recipe's own checks. ``left_out`` are the reasons
+    of modules that this build does without. Raises ExtensionModuleError when the archive and ``modules_yaml`` disagree.
     """
-    catalogue = read_modules(modules_yaml)
+    catalogue = read_modules(modules_yaml).without(left_out or {})
     files = read_setup_files(source_archive)
     if files.version != version:
         raise ExtensionModuleError(f"{source_archive}: is not the CPython that was asked for",

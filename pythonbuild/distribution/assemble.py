@@ -6,6 +6,7 @@
     out/python/install/      CPython as installed
     out/python/build/        CPython's objects where its own build had them, and what it said of them
     out/python/build/lib/    the static libpython, and the static libraries of the dependencies that are linked in
+    out/python/install/lib/  (here, too) the shared libraries of those that are linked so
     out/python/build/run_tests.py    runs CPython's own tests
     out/python/licenses/     LICENSE.<source>.txt of everything linked in
 
@@ -29,6 +30,7 @@ from pythonbuild.cpython.readback import BuildFacts, ExtensionFacts, Link, read_
 from pythonbuild.distribution import typed_json
 from pythonbuild.distribution.binaries import crt_features, symbol_visibility
 from pythonbuild.distribution.later_json import to_later
+from pythonbuild.distribution.link_choices import SHIPPED, system_sonames, write_choices
 from pythonbuild.distribution.profile import read_profile
 from pythonbuild.distribution.python_json import (
     FORMAT_VERSION,
@@ -37,6 +39,7 @@ from pythonbuild.distribution.python_json import (
     CoreEntry,
     ExtensionEntry,
     InterpreterEntry,
+    LinkChoice,
     LinkEntry,
     ProfileEntry,
     PythonJson,
@@ -62,6 +65,16 @@ class Component:
 
 
 @dataclass(frozen=True)
+class Linked:
+    """How a dependency is linked that is not static: ``kind`` is ``shared`` or ``system``, ``sonames`` are its shared
+    libraries by the names that link lines call them by.
+    """
+
+    kind: str
+    sonames: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class DistributionFacts:
     """What cannot be read from the trees.
 
@@ -70,6 +83,7 @@ class DistributionFacts:
     ``epoch`` is SOURCE_DATE_EPOCH. ``interpreter`` is what the built interpreter says of itself (None: it could not be
     asked): the values of an InterpreterEntry less those that its files tell. ``python_json`` is the format of the
     description. ``ldflags`` are what the toolchain tells the linker besides what CPython's Makefile does (hardening).
+    ``link`` has the recipes whose libraries are not linked statically.
     """
 
     target: Target
@@ -81,6 +95,7 @@ class DistributionFacts:
     interpreter: Mapping[str, Any] | None = None
     python_json: str = FORMAT_VERSION
     ldflags: tuple[str, ...] = ()
+    link: Mapping[str, Linked] = field(default_factory=dict)
 
 
 def interpreter_path(build: BuildFacts) -> str:
@@ -96,7 +111,7 @@ def assemble(
     top = out / "python"
     place_tree(cpython_tree / "install", top / "install")
     place_tree(cpython_tree / "build", top / "build")
-    libraries = _Libraries(dependency_trees)
+    libraries = _Libraries(dependency_trees, facts.link)
     entries = _Entries(build, libraries)
     core = entries.core()
     extensions = {name: entries.extension(extension) for name, extension in sorted(build.extensions.items())}
@@ -107,6 +122,7 @@ def assemble(
     tcl = _tcl_scripts(top / "install")
     shutil.copyfile(Path(__file__).with_name(_RUN_TESTS), top / "build" / _RUN_TESTS)
     document = _document(build, facts, core, extensions, libraries, licences, tcl, read_profile(top))
+    write_choices(top, document.python_stdlib, document.link_choices)
     if facts.interpreter is not None:
         document = replace(document, interpreter=_interpreter(top, document, facts.interpreter))
     later = facts.python_json != FORMAT_VERSION
@@ -155,19 +171,35 @@ def link_or_copy(source: str, target: str, *, follow_symlinks: bool = True) -> s
 
 @dataclass(frozen=True)
 class _Library:
-    """A static library of a dependency: its recipe, its file there, and its path in the archive."""
+    """A library of a dependency: its recipe, its file there, and its path in the archive ("" for the system's)."""
 
     recipe: str
     file: Path
     path: str
+    kind: str = "static"
+
+    def link(self, name: str) -> LinkEntry:
+        """Return the link of the library, which link lines call so."""
+        if self.kind == "system":
+            return LinkEntry(name, system=True)
+        return LinkEntry(name, path_dynamic=self.path) if self.kind == "shared" else LinkEntry(name, self.path)
 
 
 class _Libraries:
-    """Finds the static libraries that link lines name; ``used`` are those that were asked for."""
+    """Finds the libraries that link lines name; ``used`` are those of the archive that were asked for, by path, and
+    ``chosen`` those that are not static, as PYTHON.json tells of them.
+    """
 
-    def __init__(self, trees: Mapping[str, Path]) -> None:
+    def __init__(self, trees: Mapping[str, Path], link: Mapping[str, Linked]) -> None:
         self._known: dict[str, _Library] = {}
+        self._link = link
+        self._asked: set[str] = set()
         self.used: dict[str, _Library] = {}
+        for recipe, linked in link.items():
+            for name, soname in linked.sonames.items():
+                path = f"{SHIPPED}/{soname}" if linked.kind == "shared" else ""
+                file = trees[recipe] / _LIBRARIES / soname
+                self._known[f"lib{name}.a"] = _Library(recipe, file, path, linked.kind)
         for recipe, tree in sorted(trees.items()):
             for file in sorted((tree / _LIBRARIES).glob("lib*.a")):
                 # A library may have a second name (libncurses.a → libncursesw.a): one file in the archive.
@@ -181,8 +213,17 @@ class _Libraries:
     def find(self, name: str) -> _Library | None:
         library = self._known.get(f"lib{name}.a")
         if library is not None:
-            self.used[library.path] = library
+            self._asked.add(name)
+            if library.path:
+                self.used[library.path] = library
         return library
+
+    def chosen(self) -> dict[str, LinkChoice]:
+        found = {
+            recipe: {name: soname for name, soname in sorted(linked.sonames.items()) if name in self._asked}
+            for recipe, linked in sorted(self._link.items())
+        }
+        return {recipe: LinkChoice(self._link[recipe].kind, names) for recipe, names in found.items() if names}
 
     def recipes(self) -> list[str]:
         return sorted({library.recipe for library in self.used.values()})
@@ -228,7 +269,7 @@ class _Entries:
         if link.archive:
             return LinkEntry(link.name, path_static=f"build/{link.archive}")
         library = self._libraries.find(link.name)
-        return LinkEntry(link.name, path_static=library.path) if library else LinkEntry(link.name, system=True)
+        return library.link(link.name) if library else LinkEntry(link.name, system=True)
 
 
 def _in_build(paths: Iterable[str]) -> list[str]:
@@ -314,7 +355,7 @@ def _document(build: BuildFacts, facts: DistributionFacts, core: CoreEntry, exte
         build_date=datetime.fromtimestamp(facts.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         libc=target.libc,
         libc_floor=target.glibc_floor,
-        system_libraries=target.system_libraries,
+        system_libraries=(*target.system_libraries, *sorted(system_sonames(libraries.chosen()))),
         licenses=(licences.component(_CPYTHON).source.licence,),
         license_path=licences.paths[_CPYTHON],
         tcl_library_path="install/lib" if tcl else None,
@@ -323,13 +364,14 @@ def _document(build: BuildFacts, facts: DistributionFacts, core: CoreEntry, exte
         sources=tuple(_source(recipe, libraries, licences) for recipe in sorted(licences.paths)),
         toolchain=facts.toolchain,
         profile=profile,
+        link_choices=libraries.chosen(),
     )
 
 
 def _with_licences(entry: ExtensionEntry, libraries: _Libraries, licences: _Licences) -> ExtensionEntry:
     """Return the entry with the licences of the dependencies it links; CPython's own holds for every module."""
-    linked = [libraries.used[link.path_static].recipe for link in entry.links if link.path_static in libraries.used]
-    recipes = sorted(set(linked))
+    paths = [link.path_static or link.path_dynamic or "" for link in entry.links]
+    recipes = sorted({libraries.used[path].recipe for path in paths if path in libraries.used})
     return ExtensionEntry(
         **{
             **vars(entry),

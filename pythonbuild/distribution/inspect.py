@@ -19,11 +19,13 @@ from typing import Any
 from pythonbuild.distribution import inspect_text, sbom_text, statement, typed_json
 from pythonbuild.distribution.archive import METADATA, TOP, ArchiveError, Member, read_members
 from pythonbuild.distribution.later_json import FORMATS, read_any_format
+from pythonbuild.distribution.left_out import RECORD, Record, parse_record
 from pythonbuild.distribution.python_json import PythonJson
 from pythonbuild.distribution.sbom_text import Summary
 from pythonbuild.distribution.statement import StatementSummary
 
 _SBOM = f"{TOP}/{sbom_text.NAME}"
+_RECORD = f"{TOP}/{RECORD}"
 _HEADER = re.compile(rf"{TOP}/(install/)?include/python3\.\d+\w*/patchlevel\.h")
 _VERSION = re.compile(r'^#define\s+PY_VERSION\s+"([^"]+)"', re.MULTILINE)
 _OTHER_FORMATS = frozenset(map(str, range(1, 9))) - {*FORMATS}
@@ -51,6 +53,7 @@ class Inspection:
     sbom_place: str = ""
     provenance: StatementSummary | None = None
     provenance_place: str = ""
+    left_out: Record = field(default_factory=Record)
 
     def as_json(self) -> dict[str, object]:
         """Return plain data for ``--json``."""
@@ -62,6 +65,7 @@ class Inspection:
             "unpacked": dict(sorted(self.unpacked.items())),
             "python_version": self.version,
             "python_json": typed_json.to_plain(self.document) if self.document else dict(self.plain) or None,
+            "left_out": {"extensions": dict(self.left_out.extensions), "packages": dict(self.left_out.packages)},
             "sbom": {"place": self.sbom_place, **self.sbom.as_json()} if self.sbom else None,
             "provenance": {"place": self.provenance_place, **self.provenance.as_json()} if self.provenance else None,
         }
@@ -79,7 +83,7 @@ class Inspection:
             sections += [inspect_text.extensions(self.document)]
         sections += [inspect_text.sources(self.document, self.sbom)]
         if self.document is not None:
-            sections += [inspect_text.omitted(self.document)]
+            sections += [inspect_text.omitted(self.document, self.left_out)]
         if self.sbom is not None:
             sections += [inspect_text.bill(self.sbom, self.sbom_place)]
         if self.provenance is not None:
@@ -108,15 +112,16 @@ def inspect_archive(path: Path) -> Inspection:
     sha256 = _sha256(path)
     sbom, sbom_place = _sbom(path, texts.get(_SBOM, ""))
     provenance, provenance_place = _provenance(path, sha256)
+    left_out = parse_record(texts[_RECORD], f"{path}: {_RECORD}") if _RECORD in texts else Record()
     return Inspection(path, path.stat().st_size, sha256, members, dict(unpacked), document, plain, version, sbom,
-                      sbom_place, provenance, provenance_place)  # fmt: skip
+                      sbom_place, provenance, provenance_place, left_out)  # fmt: skip
 
 
 def _keep(member: Member, path: Path, number: int, texts: dict[str, str]) -> None:
     """Keep the texts that tell what the archive is."""
     if member.content is None:
         return
-    if member.name in (METADATA, _SBOM):
+    if member.name in (METADATA, _SBOM, _RECORD):
         if member.name == METADATA and number > 1:
             raise ArchiveError(f"{path}: not a distribution", found=f"{METADATA} as member {number}",
                                expected=f"{METADATA} first")  # fmt: skip

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pythonbuild.distribution import sbom_text
-from pythonbuild.distribution.python_json import ExtensionEntry, LinkEntry, PythonJson
+from pythonbuild.distribution.left_out import Record
+from pythonbuild.distribution.python_json import ExtensionEntry, LinkChoice, LinkEntry, PythonJson
 from pythonbuild.distribution.sbom_text import Summary
 from pythonbuild.distribution.statement import StatementSummary
 
@@ -45,8 +46,14 @@ def described(document: PythonJson | None, plain: Mapping[str, Any], version: st
         "Interpreter": document.python_exe,
         "libpython": ", ".join(path for path in (core.shared_lib, core.static_lib) if path),
         "Tcl/Tk": ", ".join(document.tcl_library_paths),
+        "Not static": "; ".join(_choice(name, item) for name, item in document.link_choices.items()),
         "Core": f"{len(core.objs)} objects; {_links(core.links)}",
     }
+
+
+def _choice(name: str, choice: LinkChoice) -> str:
+    whose = "in install/lib" if choice.kind == "shared" else "of the system"
+    return f"{name} {choice.kind} ({', '.join(sorted(choice.libraries.values()))} {whose})"
 
 
 def parts(unpacked: Mapping[str, int]) -> str:
@@ -100,8 +107,9 @@ def _patches(name: str, sbom: Summary | None) -> list[str]:
     return [f"    patch {path}  {digest}" for path, _, digest in (patch.partition(" ") for patch in applied)]
 
 
-def omitted(document: PythonJson) -> list[str]:
-    left = document.omitted_extensions
+def omitted(document: PythonJson, record: Record) -> list[str]:
+    """Tell what was left out: extension modules, by the description or the record, and packages, by the record."""
+    left = {**record.extensions, **document.omitted_extensions, **record.packages}
     return ["Left out:", *(f"  {name}: {left[name]}" for name in sorted(left))] if left else []
 
 

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from pythonbuild.config.model import Recipe
 from pythonbuild.distribution.bundled import Package
+from pythonbuild.distribution.link_choices import path_of
 from pythonbuild.distribution.python_json import PythonJson
 from pythonbuild.errors import DistributionError
 
@@ -30,8 +31,8 @@ _DEPENDENCY_PREFIX = "tools/deps"
 #: What the recipe of CPython puts into its source or its tree: a folder laid over the source, and a script.
 _OVERLAY = "newer"
 _SCRIPT = "python-config.sh"
-#: What :mod:`pythonbuild.distribution.assemble` writes itself.
-_WRITTEN = ("build/run_tests.py",)
+#: What this project's own code writes (:mod:`pythonbuild.distribution.assemble` and :mod:`.left_out`).
+_WRITTEN = ("build/run_tests.py", "build/left-out.json")
 
 
 def package_reference(package: Package) -> str:
@@ -71,7 +72,7 @@ def files(top: Path) -> list[str]:
 
 
 def _own(top: Path, document: PythonJson, recipe: Recipe) -> Iterator[tuple[str, str]]:
-    yield from ((path, OWN) for path in _WRITTEN)
+    yield from ((path, OWN) for path in (*_WRITTEN, path_of(document.python_stdlib)))
     overlay = recipe.directory / _OVERLAY
     for file in sorted(path for path in overlay.rglob("*") if path.is_file()):
         path = file.relative_to(overlay)

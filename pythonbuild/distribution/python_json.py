@@ -7,6 +7,7 @@ docs/schemas/python-json-0.json says the same for other programs. All paths are 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -87,6 +88,16 @@ class SourceEntry:
 
 
 @dataclass(frozen=True)
+class LinkChoice:
+    """How a dependency is linked that is not static: ``kind`` is ``shared`` (in ``install/lib``) or ``system``;
+    ``libraries`` are the sonames that are linked with, by the names that links have.
+    """
+
+    kind: str
+    libraries: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class InterpreterEntry:
     """What the interpreter says of itself, and its files of it: the keys that the formats 7 and 8 have for it.
 
@@ -164,10 +175,14 @@ class PythonJson:
     interpreter: InterpreterEntry | None = None
     relinked: Mapping[str, object] = field(default_factory=dict)
     profile: ProfileEntry | None = None
+    link_choices: Mapping[str, LinkChoice] = field(default_factory=dict)
 
     def to_text(self) -> str:
         """Return the JSON text: the same bytes for the same data."""
-        return typed_json.to_text(self)
+        plain = typed_json.to_plain(self)
+        if not self.link_choices:  # where nobody chose, nothing says that somebody could have
+            del plain["link_choices"]
+        return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
 
     def paths(self) -> dict[str, str]:
         """Return every path the document names, by the key that names it (``build_info.core.objs[3]``)."""

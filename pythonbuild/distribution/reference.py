@@ -36,6 +36,7 @@ The archive
     python/build/               CPython's objects, at the places they had in CPython's own build
     python/build/lib/           the static libpython, and the static libraries of the dependencies
     python/build/cpython-build.json   what CPython's configure and make said of the build
+    python/build/left-out.json  what was left out on demand, if anything was
     python/build/run_tests.py   a script that runs CPython's own tests
     python/licenses/            LICENSE.<source>.txt: the licence texts of everything linked in
 
@@ -84,6 +85,7 @@ _PARTS = {
     "extension": "An extension module",
     "variant": "A variant of an extension module",
     "link": "A link",
+    "link_choice": "A link choice",
     "source": "A source",
     "interpreter": "interpreter",
 }

@@ -7,12 +7,12 @@ every module that it has.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pythonbuild.cpython.leaving_out import did_you_mean, why_indispensable
 from pythonbuild.distribution.objectfile import Elf, ObjectSymbols, is_bitcode, is_elf, library_symbols, object_symbols
 from pythonbuild.distribution.relinkable import Library, Module, Relinkable
 from pythonbuild.errors import DistributionError, UsageError
@@ -119,21 +119,16 @@ def _unwanted(old: Relinkable, wishes: Wishes) -> set[str]:
     _refuse_unknown("--without", wishes.without, old.modules)
     for name in wishes.without:
         module = old.modules[name]
-        if module.in_core:
-            raise RelinkError(f"--without: {name} cannot be left out",
-                              found="its code is part of the interpreter itself (in_core)")  # fmt: skip
-        if module.required:
-            raise RelinkError(f"--without: {name} cannot be left out",
-                              found="the interpreter does not start without it (required)")  # fmt: skip
+        if why := why_indispensable(in_core=module.in_core, required=module.required):
+            raise RelinkError(f"--without: {name} cannot be left out", found=why)
     return set(wishes.without)
 
 
 def _refuse_unknown(flag: str, names: Iterable[str], known: Collection[str]) -> None:
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
             raise UsageError(f"{flag}: the archive has no extension module {name}",
-                             advice=f"did you mean {near[0]}?" if near else "inspect tells which it has")  # fmt: skip
+                             advice=did_you_mean(name, known, "inspect tells which it has"))  # fmt: skip
 
 
 class _Symbols:

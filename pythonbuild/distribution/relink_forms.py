@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pythonbuild.cpython.leaving_out import RELINKED
 from pythonbuild.distribution.later_json import DEFAULT_VARIANT, LATER_FORMATS, plain_text, read_any_format
+from pythonbuild.distribution.link_choices import still_linked, system_sonames
 from pythonbuild.distribution.python_json import (
     FORMAT_VERSION,
     NO_INIT_FUNCTION,
@@ -29,9 +31,6 @@ from pythonbuild.distribution.relinkable import (
     Module,
     Relinkable,
 )
-
-#: What stands among the omitted extension modules for those that relink left out.
-LEFT_OUT = "left out when the interpreter was linked again"
 
 
 @dataclass(frozen=True)
@@ -141,11 +140,18 @@ def _rewrite_0(text: str, made: Made) -> str:
     extensions = {name: _entry(module) if name in added else info.extensions[name]
                   for name, module in wanted.modules.items()}  # fmt: skip
     tcl = document.tcl_library_paths if keeps_tcl(wanted) else ()
-    omitted = {**document.omitted_extensions, **dict.fromkeys(made.choice.removed, LEFT_OUT)}
-    return replace(
+    omitted = {**document.omitted_extensions, **dict.fromkeys(made.choice.removed, RELINKED)}
+    document = replace(
         document,
         build_info=replace(info, extensions=extensions, main_object=wanted.main_object,
                            program_ldflags=wanted.program_ldflags, library_ldflags=wanted.library_ldflags),
+    )  # fmt: skip
+    choices = still_linked(document.link_choices, document)
+    gone = system_sonames(document.link_choices).keys() - system_sonames(choices).keys()
+    return replace(
+        document,
+        system_libraries=tuple(soname for soname in document.system_libraries if soname not in gone),
+        link_choices=choices,
         libc_floor=newer_of(document.libc_floor, made.glibc),
         tcl_library_path=document.tcl_library_path if tcl else None,
         tcl_library_paths=tcl,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from pythonbuild.distribution.objectfile import Elf
@@ -42,15 +42,16 @@ def inittab_text(wanted: Relinkable) -> str:
     return "\n".join(lines)
 
 
-def link(wanted: Relinkable, compiler: Compiler) -> Linked:
+def link(wanted: Relinkable, compiler: Compiler, dependencies: Collection[str] = ()) -> Linked:
     """Replace inittab, interpreter and libpython in the compiler's directory ``python``.
 
+    ``dependencies`` are the sonames of shared libraries that the old ones may need and that are not the C library's.
     Raises CompilerError and RelinkError when the compiler cannot link these objects.
     """
     top = compiler.directory / TOP
     (compiler.directory / LINK).mkdir()
     outputs = [path for path in (wanted.interpreter, wanted.shared_library) if path]
-    imports = read_imports([top / path for path in outputs])
+    imports = _without(read_imports([top / path for path in outputs]), dependencies)
     machine = Elf((top / wanted.interpreter).read_bytes(), wanted.interpreter).machine
     _compile_inittab(wanted, compiler, machine)
     stubs = make_stubs(compiler, imports, f"{LINK}/system") if compiler.newer and imports.versions else []
@@ -64,7 +65,9 @@ def link(wanted: Relinkable, compiler: Compiler) -> Linked:
         # Static libraries may need each other, whatever their order; the stubs come before what the compiler adds.
         static = ["-Wl,--start-group", *libraries.static, "-Wl,--end-group"]
         system = ["-Wl,--as-needed", *stubs, *libraries.system, "-Wl,--no-as-needed"]
-        words = [*flags, *search, *parts, *static, *libraries.dynamic, *system]
+        # What shared libraries want of the C library is no business of the stubs.
+        dynamic = ["-Wl,--allow-shlib-undefined", *libraries.dynamic] if libraries.dynamic else []
+        words = [*flags, *search, *parts, *static, *dynamic, *system]
         compiler.produce(goal, words, new).replace(top / path)
 
     if wanted.shared_library:
@@ -75,6 +78,12 @@ def link(wanted: Relinkable, compiler: Compiler) -> Linked:
         (top / wanted.static_library).unlink()
         write_library(top / wanted.static_library, [compiler.directory / path for path in shared])
     return Linked(_newest_glibc(read_imports([top / path for path in outputs])))
+
+
+def _without(imports: Imports, sonames: Collection[str]) -> Imports:
+    """Return what is imported from other libraries than these."""
+    versions = {name: place for name, place in imports.versions.items() if place[0] not in sonames}
+    return replace(imports, versions=versions)
 
 
 def _compile_inittab(wanted: Relinkable, compiler: Compiler, machine: int) -> None:
@@ -105,7 +114,13 @@ def _library_words(wanted: Relinkable, covered: Imports) -> _Words:
     return _Words(
         [f"{TOP}/{item.static}" for item in libraries if item.static],
         [f"{TOP}/{item.dynamic}" for item in libraries if item.dynamic and not item.static],
-        list(dict.fromkeys(f"-l{item.name}" for item in libraries if item.system and f"lib{item.name}" not in stems)),
+        list(
+            dict.fromkeys(
+                f"-l:{item.soname}" if item.soname else f"-l{item.name}"
+                for item in libraries
+                if item.system and f"lib{item.name}" not in stems
+            )
+        ),
     )
 
 
@@ -113,7 +128,8 @@ def _search_flags(wanted: Relinkable, path: str) -> list[str]:
     """Return what lets a program at ``path`` find the shared libraries that lie in the archive."""
     places = {str(PurePosixPath(item.dynamic).parent) for item in wanted.all_libraries() if _is_shipped(item)}
     here = str(PurePosixPath(path).parent)
-    return [f"-Wl,-rpath,$ORIGIN/{os.path.relpath(place, here)}" for place in sorted(places)]
+    ways = (PurePosixPath("$ORIGIN", os.path.relpath(place, here)) for place in sorted(places))
+    return [f"-Wl,-rpath,{way}" for way in ways]
 
 
 def _is_shipped(library: Library) -> bool:

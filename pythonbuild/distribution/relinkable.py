@@ -7,7 +7,7 @@ The formats differ in where things stand and in what they leave unsaid. :mod:`re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 #: What the compiler is told where a description does not say it: the interpreter offers its functions to extension
@@ -22,11 +22,14 @@ MAIN_OBJECT = "build/Programs/python.o"
 
 @dataclass(frozen=True)
 class Library:
-    """A library to link with: in the archive (``static`` or ``dynamic``, paths), or else the system's."""
+    """A library to link with: in the archive (``static`` or ``dynamic``, paths), or else the system's, which the linker
+    has to look for by its ``soname`` where it is none that every system has.
+    """
 
     name: str
     static: str = ""
     dynamic: str = ""
+    soname: str = ""
 
     @property
     def system(self) -> bool:
@@ -89,6 +92,16 @@ class Relinkable:
     def builtin(self) -> dict[str, Module]:
         """The modules that are linked in, by name."""
         return {name: module for name, module in sorted(self.modules.items()) if module.builtin}
+
+    def with_sonames(self, sonames: Mapping[str, str]) -> Relinkable:
+        """Return the same where the system's libraries of some names are known by their sonames."""
+
+        def named(libraries: tuple[Library, ...]) -> tuple[Library, ...]:
+            return tuple(replace(item, soname=sonames.get(item.name, "")) if item.system else item
+                         for item in libraries)  # fmt: skip
+
+        modules = {name: replace(item, libraries=named(item.libraries)) for name, item in self.modules.items()}
+        return replace(self, libraries=named(self.libraries), modules=modules)
 
     def all_libraries(self) -> tuple[Library, ...]:
         """Return the libraries of the core and of the builtin modules, each once."""

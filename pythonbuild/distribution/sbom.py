@@ -121,6 +121,7 @@ def _distribution(document: PythonJson) -> Component:
         "target-triple": document.target_triple,
         "build-options": document.build_options,
         "libc": f"{document.libc} {document.libc_floor}".strip(),
+        "link": ",".join(f"{name}={choice.kind}" for name, choice in sorted(document.link_choices.items())),
     }
     return Component(
         name=f"cpython-{document.target_triple}-{document.build_options}",
@@ -266,7 +267,7 @@ def _debs(document: PythonJson, locks: Mapping[str, Lock]) -> Iterator[Component
     core = document.build_info.core
     shipped = {document.python_exe, core.shared_lib, *(
         entry.shared_lib for entry in document.build_info.extensions.values()
-    )}  # fmt: skip
+    ), *(link.path_dynamic for entry in document.build_info.extensions.values() for link in entry.links)}  # fmt: skip
     for role, lock in sorted(locks.items()):
         for package in lock.packages:
             start_files = role == "sysroot" and bool(_START_FILES.fullmatch(package.name))

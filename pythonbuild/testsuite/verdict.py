@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from pythonbuild.testsuite.expectations import Expectation
 from pythonbuild.testsuite.records import Case, FileRun, SuiteRun
 
+_MISSING = re.compile(r"No module named '([\w.]+)'")
 Theirs = Literal["fails", "passes", "skipped", "absent"]
 
 
@@ -48,13 +50,14 @@ class Comparison:
         return tuple(test for test, what in self.theirs.items() if what != "fails")
 
 
-def judge(run: SuiteRun, expectations: Sequence[Expectation], target: str) -> Verdict:
-    """Sort a run's failures into expected and not."""
+def judge(run: SuiteRun, expectations: Sequence[Expectation], target: str, left_out: Collection[str] = ()) -> Verdict:
+    """Sort a run's failures into expected and not; what a test misses that was left out of the build is expected."""
     applying = [entry for entry in expectations if entry.applies(run.version, target)]
     unexpected, expected = [], []
     for case in run.failures.values():
         # The longest id is the one that speaks most closely of this test.
         entry = max((e for e in applying if e.covers(case.id)), key=lambda e: len(e.test), default=None)
+        entry = entry or _missing(case, left_out)
         if entry is None:
             unexpected.append(case)
         else:
@@ -62,6 +65,12 @@ def judge(run: SuiteRun, expectations: Sequence[Expectation], target: str) -> Ve
     failed = {entry for _, entry in expected}
     stale = [entry for entry in applying if entry.kind == "fails" and entry not in failed and _was_run(entry, run)]
     return Verdict(run, tuple(unexpected), tuple(expected), tuple(stale))
+
+
+def _missing(case: Case, left_out: Collection[str]) -> Expectation | None:
+    """Return the expectation of a failure that says that a module is missing which was left out, None for any other."""
+    missing = [name for name in _MISSING.findall(case.detail) if name in left_out]
+    return Expectation(case.id, "left out", f"needs {missing[-1]}, which was left out.") if missing else None
 
 
 def _was_run(entry: Expectation, run: SuiteRun) -> bool:

@@ -80,6 +80,7 @@ def main() -> None:
     given = json.loads(Path(sys.argv[1]).read_text())
     modules = given["modules"]
     OMITTED.update(given["omitted"])
+    tests.PLACE.omitted = tuple(given["omitted"])
     tests.PLACE.emulator = tuple(given["place"]["emulator"])
     tests.PLACE.patience = given["place"]["patience"]
     faulthandler.dump_traceback_later(TIMEOUT * tests.PLACE.patience, exit=True)

@@ -21,6 +21,8 @@ from typing import Literal
 from pythonbuild.config.model import Target
 from pythonbuild.cpython.readback import BuildFacts, read_build
 from pythonbuild.debian.glibc_floor import parse_version
+from pythonbuild.distribution.left_out import left_out_extensions, read_record
+from pythonbuild.distribution.link_choices import read_choices, system_sonames
 from pythonbuild.distribution.objectfile import (
     MACHINES,
     Dynamic,
@@ -33,7 +35,7 @@ from pythonbuild.distribution.objectfile import (
     library_symbols,
     object_symbols,
 )
-from pythonbuild.distribution.python_json import PythonJson
+from pythonbuild.distribution.python_json import LinkChoice, PythonJson
 from pythonbuild.distribution.relink_files import RECORD
 from pythonbuild.errors import DistributionError
 from pythonbuild.validation.description import Description
@@ -197,6 +199,11 @@ class Subject:
         return document is not None and (bool(document.relinked) or (self.top / RECORD).is_file())
 
     @cached_property
+    def left_out(self) -> set[str]:
+        """The extension modules that the archive says it is without."""
+        return left_out_extensions(self.top, self.document)
+
+    @cached_property
     def build(self) -> BuildFacts:
         """What CPython's own build said of itself."""
         if not (self.top / "build/cpython-build.json").is_file():
@@ -206,9 +213,28 @@ class Subject:
     @cached_property
     def _suite_runs(self) -> dict[str, Future[SuiteRun]]:
         """The behaviour suite in all rooms at once: the emulated one takes longer than all others together."""
-        rooms = {name: room for name, room in self.rooms.items() if isinstance(room, Room) and not self._too_old(room)}
+        rooms = {name: room for name, room in self.rooms.items()
+                 if isinstance(room, Room) and not (self._too_old(room) or self._missing(room))}  # fmt: skip
+        missing = {*self.left_out, *read_record(self.top).packages}
         with ThreadPoolExecutor(max(1, len(rooms))) as pool:
-            return {name: pool.submit(run_suite, room, self.top, self.document) for name, room in rooms.items()}
+            return {
+                name: pool.submit(run_suite, room, self.top, self.document, missing) for name, room in rooms.items()
+            }
+
+    @cached_property
+    def link_choices(self) -> dict[str, LinkChoice]:
+        """The dependencies that are not linked statically, as the installation tells."""
+        return read_choices(self.install)
+
+    @property
+    def system_libraries(self) -> tuple[str, ...]:
+        """The sonames that may be needed: those of the target's systems, and those that somebody chose besides."""
+        return (*self.target.system_libraries, *system_sonames(self.link_choices))
+
+    def _missing(self, room: Room) -> str:
+        """Return what the room's system does not have of the libraries that somebody chose to take from there."""
+        wanted = system_sonames(self.link_choices)
+        return ", ".join(f"{soname} ({wanted[soname]})" for soname in wanted if not room.has_library(soname))
 
     def _too_old(self, room: Room) -> str:
         """Return the room's glibc if what was linked again by a newer compiler cannot run there, else ""."""
@@ -227,6 +253,8 @@ class Subject:
             raise NotApplicable(room or "there is no such room to run the built Python in")
         if old := self._too_old(room):
             raise NotApplicable(f"linked again for glibc {self.libc_floor} or newer; that of the room ends with {old}")
+        if missing := self._missing(room):
+            raise NotApplicable(f"linked with the system's {missing}, which the room's system has not got")
         return room
 
     @cached_property

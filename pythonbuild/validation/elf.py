@@ -60,11 +60,12 @@ def _number(version: str) -> tuple[int, ...]:
 
 @check("elf-needed", "only libraries that every system of the target has, or that are shipped, are needed")
 def needed(subject: Subject) -> Iterator[str]:
-    """Each DT_NEEDED entry is the soname of a library in the archive or one of the target's ``system_libraries``.
-    Everything else has to be linked statically: a configure script has found a library of the build root.
+    """Each DT_NEEDED entry is the soname of a library in the archive, one of the target's ``system_libraries``, or one
+    that was chosen to be the system's (``--link``, ``link-choices.json`` of the installation). Everything else has to
+    be linked statically: a configure script has found a library of the build root.
     """
     subject.require_target()
-    allowed = set(subject.target.system_libraries)
+    allowed = set(subject.system_libraries)
     shipped = {file.dynamic.soname for file in subject.shared_objects if file.dynamic and file.dynamic.soname}
     for file in subject.shared_objects:
         for name in file.dynamic.needed if file.dynamic else ():

@@ -65,9 +65,14 @@ class SystemLibraries:
 
 
 class Resolver:
-    """Resolves the undefined names of a set of objects; keeps the indices of the static libraries between calls."""
+    """Resolves the undefined names of a set of objects; keeps the indices of the static libraries between calls.
 
-    def __init__(self, members: Callable[[str], Members], system: SystemLibraries) -> None:
+    ``shared`` is what shared libraries that are no part of the target's systems offer, by the names that links have.
+    """
+
+    def __init__(self, members: Callable[[str], Members], system: SystemLibraries,
+                 shared: Mapping[str, frozenset[str]]) -> None:  # fmt: skip
+        self._shared = shared
         self._members = members
         self._system = system
         self._indices: dict[str, dict[str, tuple[str, ObjectSymbols]]] = {}
@@ -92,6 +97,7 @@ class Resolver:
         indices = [self._index(link.path_static) for link in links if link.path_static]
         system = [self._system.always]
         system += [self._system.library(link.name) for link in links if link.system and not link.framework]
+        system += [self._shared[link.name] for link in links if link.name in self._shared]
         defined = set().union(*(item.defined for item in objects))
         pending = {name: "" for item in objects for name in item.undefined}
         seen: set[str] = set()

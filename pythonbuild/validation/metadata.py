@@ -213,14 +213,17 @@ def _object_contents(subject: Subject) -> Iterator[tuple[str, bytes | memoryview
 def extensions(subject: Subject) -> Iterator[str]:
     """The names and how each is linked are compared with what CPython's build made, with
     ``cpython-unix/extension-modules.yml`` for this version and target, and with the files in ``lib-dynload``. Neither a
-    missing module nor one too many is let pass. Where the interpreter was linked again, only the files are compared.
+    missing module nor one too many is let pass, unless the archive says that it was left out on demand. Where the
+    interpreter was linked again, only the files are compared.
     """
     listed = {name: entry.linkage for name, entry in subject.document.build_info.extensions.items()}
     if not subject.relinked:
         built = {name: extension.linkage for name, extension in subject.build.extensions.items()}
         yield from _differences(listed, dict(built), "CPython's build")
     if subject.expected is not None:
-        yield from _differences(listed, dict(subject.expected), "the extension modules' file")
+        expected = {name: linkage for name, linkage in subject.expected.items()
+                    if name in listed or name not in subject.left_out}  # fmt: skip
+        yield from _differences(listed, expected, "the extension modules' file")
     dynload = subject.top / subject.document.python_stdlib / "lib-dynload"
     files = {path.relative_to(subject.top).as_posix() for path in dynload.glob("*.so")}
     entries = {entry.shared_lib for entry in subject.document.build_info.extensions.values() if entry.shared_lib}
@@ -267,9 +270,10 @@ def _defined(subject: Subject, paths: Iterable[str]) -> set[str]:
 @check("metadata-links", "every link says where its library comes from, and the system's are the target's")
 def links(subject: Subject) -> Iterator[str]:
     """Each link is one of three: a library of the archive (``path_static`` or ``path_dynamic``), one of the target's
-    ``system_libraries``, or a framework.
+    ``system_libraries`` or of those that were chosen to be the system's, or a framework.
     """
-    allowed = subject.target.system_libraries
+    chosen = {word for choice in subject.link_choices.values() if choice.kind == "system" for word in choice.libraries}
+    allowed = (*subject.target.system_libraries, *(f"lib{name}.so" for name in chosen))
     for place, link in _all_links(subject):
         kinds = [link.path_static is not None or link.path_dynamic is not None, link.system and not link.framework,
                  link.framework]  # fmt: skip
@@ -277,6 +281,35 @@ def links(subject: Subject) -> Iterator[str]:
             yield f"{place}: expected one of a path, system and framework"
         elif link.system and not link.framework and not any(name.startswith(f"lib{link.name}.so") for name in allowed):
             yield f"{place}: lib{link.name} is no library of the target, and no dependency brings it"
+
+
+@check("metadata-link-choices", "what is not linked statically is in the archive, or the system's, as was chosen")
+def link_choices(subject: Subject) -> Iterator[str]:
+    """``link-choices.json`` of the installation tells which dependencies are shared libraries or the system's. Those
+    that are shared lie in ``lib``, called by their sonames, which are what the file says; those of the system do not.
+    Each is needed by some program or library, and format 0 of PYTHON.json says the same (``link_choices``). There is no
+    such file where everything is linked statically.
+    """
+    choices, document = subject.link_choices, subject.description.document
+    if document is not None and document.version == FORMAT_VERSION and dict(document.link_choices) != choices:
+        yield "link_choices: not what link-choices.json of the installation says"
+    if document is None and not choices:
+        raise NotApplicable(f"nothing tells of other than static linking; {subject.description.absent}")
+    files = {file.path: file.dynamic for file in subject.shared_objects}
+    needed = {name for dynamic in files.values() if dynamic for name in dynamic.needed}
+    place = (subject.install / "lib").relative_to(subject.top).as_posix()
+    for name, choice in choices.items():
+        for soname in choice.libraries.values():
+            path = f"{place}/{soname}"
+            dynamic = files.get(path)
+            if choice.kind == "shared" and dynamic is None:
+                yield f"{path}: no shared library, expected that of {name}"
+            elif dynamic is not None and choice.kind != "shared":
+                yield f"{path}: shipped, and {name} is to be the system's"
+            elif dynamic is not None and dynamic.soname != soname:
+                yield f"{path}: its soname is {dynamic.soname or 'missing'}"
+            if soname not in needed:
+                yield f"{name}: no program or library needs {soname}"
 
 
 @check("metadata-symbols", "every symbol left undefined is defined by another object, a listed link or the system")
@@ -288,7 +321,7 @@ def symbols(subject: Subject) -> Iterator[str]:
     if subject.sysroot is None:
         raise NotApplicable("the target's C library is not at hand")
     info = subject.document.build_info
-    resolver = Resolver(subject.library, SystemLibraries(subject.sysroot, subject.target))
+    resolver = Resolver(subject.library, SystemLibraries(subject.sysroot, subject.target), _shared_names(subject))
     required = [entry for entry in info.extensions.values() if entry.required]
     # The core calls into the modules that it cannot do without, so these are one with it. The inittab names every
     # builtin module's init function: that is how the core holds the others.
@@ -307,6 +340,22 @@ def symbols(subject: Subject) -> Iterator[str]:
             yield f"{name}: {symbol} (used by {user}) is defined nowhere among what it lists"
 
 
+def _shared_names(subject: Subject) -> dict[str, frozenset[str]]:
+    """Return what the libraries offer that are not linked statically, by the names that links have.
+
+    The system's are not at hand; the linker saw that they offer what the interpreter imports.
+    """
+    files = {file.path: file.dynamic for file in subject.shared_objects if file.dynamic}
+    interpreter = files.get(subject.document.python_exe)
+    imported = interpreter.imported if interpreter else frozenset()
+    offered = {link.name: files[link.path_dynamic].linkable for _, link in _all_links(subject)
+               if link.path_dynamic in files}  # fmt: skip
+    for choice in subject.link_choices.values():
+        if choice.kind == "system":
+            offered |= dict.fromkeys(choice.libraries, imported)
+    return offered
+
+
 def _users(subject: Subject, objs: Iterable[str], unresolved: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Pair each name with the library member, or the object, that uses it."""
     for name, member in sorted(unresolved.items()):
@@ -316,15 +365,16 @@ def _users(subject: Subject, objs: Iterable[str], unresolved: dict[str, str]) ->
 
 @check("metadata-licences", "everything that is linked in has its licence and its licence text in the archive")
 def licences(subject: Subject) -> Iterator[str]:
-    """Every static library that the core or a module links belongs to one of ``sources``, each of which has an SPDX
-    expression and a licence text that is not empty; CPython's own text is there, and each module lists the licences and
-    the texts of what it links, no more and no less. Only format 0 tells the sources.
+    """Every library of the archive that the core or a module links belongs to one of ``sources``, each of which has an
+    SPDX expression and a licence text that is not empty; CPython's own text is there, and each module lists the
+    licences and the texts of what it links, no more and no less. Only format 0 tells the sources.
     """
     document = subject.document
     if document.version != FORMAT_VERSION:
         raise NotApplicable(f"format {document.version} does not tell what the libraries were built from")
     known = {library: source for source in document.sources for library in source.libraries}
-    for path in subject.dependency_libraries:
+    dynamic = {link.path_dynamic for _, link in _all_links(subject) if link.path_dynamic}
+    for path in (*subject.dependency_libraries, *sorted(dynamic)):
         if path not in known:
             yield f"{path}: linked, but no entry of sources has it"
     core_text = subject.top / document.license_path if document.license_path else None
@@ -337,7 +387,8 @@ def licences(subject: Subject) -> Iterator[str]:
         if not texts or not all(text.is_file() and text.stat().st_size for text in texts):
             yield f"sources: {source.name} has no licence text"
     for name, entry in sorted(document.build_info.extensions.items()):
-        own = [known[link.path_static] for link in entry.links if link.path_static in known]
+        paths = [link.path_static or link.path_dynamic for link in entry.links]
+        own = [known[path] for path in paths if path in known]
         for what, listed, expected in (
             ("licences", set(entry.licenses), {source.license for source in own}),
             ("licence texts", set(entry.license_paths), {path for source in own for path in source.license_paths}),
@@ -359,6 +410,7 @@ CHECKS = (
     ownership,
     init_functions,
     links,
+    link_choices,
     symbols,
     licences,
 )

@@ -22,7 +22,11 @@ from pythonbuild.environments.base import Command, Environment, Mount
 TREE = "/sources"
 WORK = "/build"
 SCRIPTS = "/recipe"
+#: The name of a directory, see below.
+LIBRARIES = "libraries"
 
+#: Where the roots' loaders look for libraries.
+_LIBRARY_PLACES = ("lib/*", "usr/lib/*", "lib64", "usr/lib64")
 #: How much longer everything takes on an emulated processor.
 _EMULATED_PATIENCE = 10.0
 
@@ -32,6 +36,7 @@ class Room:
     """An environment and a root filesystem; ``work`` is an empty directory on the host.
 
     ``emulator`` is the command of the root that programs are given to, () for the machine's own processor.
+    A directory ``libraries`` in ``work`` holds shared libraries that the system is to have besides its own.
     """
 
     environment: Environment
@@ -48,18 +53,25 @@ class Room:
     @cached_property
     def glibc(self) -> str:
         """The version of the root's own glibc, "" where it has none."""
-        for place in ("lib/*", "usr/lib/*", "lib64", "usr/lib64"):
+        for place in _LIBRARY_PLACES:
             for path in sorted(self.root.glob(f"{place}/libc.so.6")):
                 versions = {version_number(symbol.version) for symbol in read_library(path).symbols}
                 return ".".join(map(str, max(version for version in versions if version)))
         return ""
 
+    def has_library(self, soname: str) -> bool:
+        """Tell whether the system has a library that is looked for by its soname."""
+        own = (next(self.root.glob(f"{place}/{soname}"), None) for place in ("lib", "usr/lib", *_LIBRARY_PLACES))
+        return (self.work / LIBRARIES / soname).is_file() or any(own)
+
     def run(self, top: Path, arguments: Sequence[str], scripts: Path, on_line: Callable[[str], None]) -> int:
         """Run a program of the tree ``top`` and return its exit status; ``arguments[0]`` is relative to ``top``."""
+        more = (self.work / LIBRARIES).is_dir()
+        env = {"PATH": "/usr/bin:/bin", "HOME": WORK, "TMPDIR": WORK, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         return self.environment.run(
             Command(
                 argv=(*self.emulator, f"{TREE}/{arguments[0]}", *arguments[1:]),
-                env={"PATH": "/usr/bin:/bin", "HOME": WORK, "TMPDIR": WORK, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+                env={**env, **({"LD_LIBRARY_PATH": f"{WORK}/{LIBRARIES}"} if more else {})},
                 cwd=WORK,
                 mounts=(Mount(top, TREE), Mount(scripts, SCRIPTS), Mount(self.work, WORK, writable=True)),
                 root=self.root,

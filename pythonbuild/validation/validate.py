@@ -19,7 +19,17 @@ from pathlib import Path
 from pythonbuild.config.model import Target
 from pythonbuild.distribution.archive import TOP
 from pythonbuild.errors import UsageError, ValidationError
-from pythonbuild.validation import behaviour, elf, hardening, interpreter, leaks, metadata, provenance, structure
+from pythonbuild.validation import (
+    behaviour,
+    elf,
+    hardening,
+    interpreter,
+    leaks,
+    left_out,
+    metadata,
+    provenance,
+    structure,
+)
 from pythonbuild.validation.checks import Check, Result, Subject, run_check
 from pythonbuild.validation.description import read_description
 from pythonbuild.validation.members import Members, tree_members, unpack_members
@@ -27,8 +37,8 @@ from pythonbuild.validation.room import Room
 
 #: Every check there is, in the order in which they run.
 CHECKS: tuple[Check, ...] = (
-    *structure.CHECKS, *metadata.CHECKS, *interpreter.CHECKS, *provenance.CHECKS, *elf.CHECKS, *hardening.CHECKS,
-    *leaks.CHECKS, *behaviour.CHECKS,
+    *structure.CHECKS, *metadata.CHECKS, *left_out.CHECKS, *interpreter.CHECKS, *provenance.CHECKS, *elf.CHECKS,
+    *hardening.CHECKS, *leaks.CHECKS, *behaviour.CHECKS,
 )  # fmt: skip
 
 

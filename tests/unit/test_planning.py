@@ -11,12 +11,14 @@ from pythonbuild.config.locks import load_lock
 from pythonbuild.config.model import LockedPackage, Pin
 from pythonbuild.config.project import Project
 from pythonbuild.config.recipes import with_needs
+from pythonbuild.cpython.leaving_out import NO_TK, WITHOUT, LeftOut
 from pythonbuild.engine.keys import action_key, dependencies
 from pythonbuild.engine.model import PinnedFile, Plan, RecipeAction
 from pythonbuild.errors import UsageError
 from pythonbuild.planning import Interpreter, PlanInputs, find_step, lock_names, make_plan
 
 REPOSITORY = Path(__file__).parents[2]
+LEFT_OUT = LeftOut({"_hashlib": WITHOUT, "_ssl": WITHOUT, "_tkinter": NO_TK}, no_tk=True)
 
 
 class NoFiles:
@@ -186,3 +188,84 @@ def test_dependencies_are_the_same_steps_for_all_options(inputs: PlanInputs) -> 
     for step in plain.steps:
         if step.name not in own:
             assert action_key(step, digests) == action_key(optimised.step(step.name), digests), step.name
+
+
+CHOICES = {"openssl": "shared", "xz": "system"}
+
+
+def test_link_choices_change_the_affected_steps_only(inputs: PlanInputs) -> None:
+    plans = make_plan(inputs), make_plan(replace(inputs, link=CHOICES))
+    digests = {step.name: "00" * 32 for step in plans[0].steps}
+    keys = [{step.name: action_key(step, digests) for step in plan.steps} for plan in plans]
+    assert {name for name in keys[0] if keys[0][name] != keys[1][name]} == {
+        "openssl", "xz", "cpython-3.13.5-noopt", "interpreter-3.13.5-noopt", "assemble-3.13.5-noopt",
+        "validate-3.13.5-noopt",
+    }  # fmt: skip
+
+
+def test_shipped_and_the_system_s_are_built_alike(inputs: PlanInputs) -> None:
+    """The same libraries and the same interpreter: what is shipped of them differs, and what its rooms have."""
+    plans = [make_plan(replace(inputs, link={"openssl": kind})) for kind in ("shared", "system")]
+    digests = {step.name: "00" * 32 for step in plans[0].steps}
+    keys = [{step.name: action_key(step, digests) for step in plan.steps} for plan in plans]
+    assert {name for name in keys[0] if keys[0][name] != keys[1][name]} == {
+        "assemble-3.13.5-noopt", "validate-3.13.5-noopt",
+    }  # fmt: skip
+    assert "openssl" in plans[1].step("validate-3.13.5-noopt").needs
+
+
+def test_a_shared_build_sees_the_ordinary_one_under_another_name(inputs: PlanInputs) -> None:
+    plan = make_plan(replace(inputs, link=CHOICES))
+    files = {file.name: file.path for file in plan.step("openssl").files}
+    recipe = REPOSITORY / "cpython-unix/recipes/openssl"
+    assert files["build.sh"] == recipe / "shared/build.sh"
+    assert files["static.sh"] == recipe / "build.sh"
+    assert {"driver.sh", "shared.sh", "recipe.yml", "shared.yml"} <= files.keys()
+    assert any(name.startswith("patches/") for name in files)
+    assert plan.step("openssl").parameters["SONAMES"] == "crypto=libcrypto.so.3 ssl=libssl.so.3"
+    assert plan.step("cpython-3.13.5-noopt").parameters["SONAMES"] == "libcrypto.so.3 liblzma.so.5 libssl.so.3"
+    assert {"openssl", "xz"} <= set(plan.step("interpreter-3.13.5-noopt").needs)
+
+
+def test_ordinary_builds_do_not_see_the_shared_ones(inputs: PlanInputs) -> None:
+    for step in make_plan(inputs).steps:
+        assert not any("shared" in file.name or file.name == "static.sh" for file in step.files), step.name
+        assert "SONAMES" not in step.parameters
+
+
+def test_a_dependency_of_another_version_cannot_be_chosen(inputs: PlanInputs) -> None:
+    with pytest.raises(UsageError, match=r"--link zstd=shared: no extension module of this CPython 3\.13\.5"):
+        make_plan(replace(inputs, link={"zstd": "shared"}))
+
+
+def test_only_what_the_rest_needs_is_in_the_plan_of_a_smaller_build(inputs: PlanInputs) -> None:
+    whole, smaller = make_plan(inputs), make_plan(replace(inputs, left_out=LEFT_OUT))
+    names = {step.name for step in smaller.steps}
+    gone = {step.name for step in whole.steps} - names
+    assert gone >= {"openssl", "tcl", "tk", "libx11", "xorgproto", "libxft", "fontconfig", "freetype"}
+    assert {"expat", "zlib", "sqlite"} <= names, "others are linked with these"
+    assert names - {step.name for step in whole.steps} == {"smaller-3.13.5-noopt"}
+    sources = {source.name for step in smaller.steps for source in step.sources}
+    unwanted = {source.name for source in whole.step("openssl").sources}
+    assert unwanted
+    assert not unwanted & sources, "what is not built is not fetched"
+    assert smaller.step("interpreter-3.13.5-noopt").needs[0] == "smaller-3.13.5-noopt"
+    assert "smaller-3.13.5-noopt" in smaller.step("assemble-3.13.5-noopt").needs
+    assert smaller.goals == whole.goals
+
+
+def test_what_is_not_affected_keeps_its_key(inputs: PlanInputs) -> None:
+    plans = make_plan(inputs), make_plan(replace(inputs, left_out=LEFT_OUT))
+    digests = {step.name: "00" * 32 for plan in plans for step in plan.steps}
+    keys = [{step.name: action_key(step, digests) for step in plan.steps} for plan in plans]
+    assert {name for name in keys[1] if keys[0].get(name) != keys[1][name]} == {
+        "setup-cpython-3.13.5", "cpython-3.13.5-noopt", "smaller-3.13.5-noopt", "interpreter-3.13.5-noopt",
+        "assemble-3.13.5-noopt", "archive-3.13.5-noopt",
+    }  # fmt: skip
+
+
+def test_a_whole_build_s_keys_know_nothing_of_leaving_out(inputs: PlanInputs) -> None:
+    for step in make_plan(inputs).steps:
+        assert "left out" not in step.parameters, step.name
+    setup = make_plan(inputs).step("setup-cpython-3.13.5")
+    assert setup.parameters == {"version": "3.13.5"}

@@ -127,3 +127,21 @@ def test_with_locked_the_newest_pin_or_nothing(tmp_path: Path) -> None:
         preparation = prepare(wish, project, fetcher, lambda _: None)
         with pytest.raises(OfflineError, match="--offline"):
             settle_pins(preparation, [make_plan(preparation.inputs).step("sqlite")], fetch=True)
+
+
+def test_what_goes_that_nobody_named_is_told(tmp_path: Path) -> None:
+    notes: list[Event] = []
+    wish = request(tmp_path, python_source=source_tree(tmp_path / "python"), without=("_ctypes",), no_tk=True)
+    with make_fetcher(wish, Project(REPOSITORY), notes.append) as fetcher:
+        inputs = prepare(wish, Project(REPOSITORY), fetcher, notes.append).inputs
+    assert inputs.left_out.extensions.keys() == {"_ctypes", "_ctypes_test", "_tkinter"}
+    assert [event.text for event in notes if isinstance(event, Note) and "left out" in event.text] == [
+        "_ctypes_test is left out, too: it only tests _ctypes"
+    ]
+
+
+def test_a_module_that_cannot_be_left_out_is_refused_before_anything_is_fetched(tmp_path: Path) -> None:
+    wish = request(tmp_path, python_source=source_tree(tmp_path / "python"), without=("_ssl", "posix"))
+    with make_fetcher(wish, Project(REPOSITORY), lambda _: None) as fetcher, pytest.raises(UsageError) as caught:
+        prepare(wish, Project(REPOSITORY), fetcher, lambda _: None)
+    assert "--without: posix cannot be left out" in str(caught.value)

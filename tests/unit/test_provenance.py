@@ -86,6 +86,13 @@ def test_statement(inputs: PlanInputs, request_: Request) -> None:
     assert not summarise_statement(plain, "55" * 32).matches
 
 
+def test_link_choices_are_told_as_they_were_given(inputs: PlanInputs, request_: Request) -> None:
+    plan, results = make(inputs)
+    told = describe(replace(request_, link=(("openssl", "shared"), ("xz", "system"))), inputs, plan, results).request
+    assert told["link"] == ["openssl=shared", "xz=system"]
+    assert "link" not in describe(request_, inputs, plan, results).request
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [("{", "x: not JSON"), ("[]", "x: _type: found None"), ('{"_type": "x"}', "x: _type: found 'x'"),

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,14 +23,16 @@ from pythonbuild import elsewhere, reproducibility
 from pythonbuild.cli.arguments import parse
 from pythonbuild.cli.main import main
 from pythonbuild.cli.requests import make_request
+from pythonbuild.cpython.leaving_out import NO_TESTS, NO_TK, WITHOUT
 from pythonbuild.distribution import diffoscope
-from pythonbuild.distribution.archive import ArchiveError
-from pythonbuild.elsewhere import ElsewhereError, files_of, remove
+from pythonbuild.distribution.archive import ArchiveError, pack
+from pythonbuild.distribution.left_out import RECORD, Record
+from pythonbuild.elsewhere import Conditions, ElsewhereError, files_of, flags, remove
 from pythonbuild.engine.events import Event, Note
 from pythonbuild.environments import docker, sandbox
 from pythonbuild.environments.base import Probe
 from pythonbuild.errors import UsageError
-from pythonbuild.reproducibility import Verification, Wishes, verify
+from pythonbuild.reproducibility import Verification, Wishes, as_described, verify
 from tests.unit.distribution.trees import make_distribution
 
 ENTRY = """
@@ -74,7 +77,8 @@ def pack(path, kind):
     if kind != "full":
         del texts["python/PYTHON.json"]
     elif "--profile" in arguments:
-        texts["python/build/profile/cpython.profdata"] = open(value("--profile"), "rb").read().decode("utf-8", "surrogateescape")
+        with open(value("--profile"), "rb") as profile:
+            texts["python/build/profile/cpython.profdata"] = profile.read().decode("utf-8", "surrogateescape")
     elif "pgo" in value("--options"):
         texts["python/build/profile/cpython.profdata"] = "\\udcfflprofi\\udc81" + here
     for name, text in texts.items():
@@ -319,6 +323,19 @@ def test_against_an_installation_alone(checkout: Path) -> None:
     )
     with pytest.raises(UsageError, match="--archives and --against exclude each other"):
         verified(checkout, "1", "--against", str(archive), "--archives", "all")
+
+
+def test_what_an_archive_was_built_without_is_asked_for_again(checkout: Path, tmp_path: Path) -> None:
+    out, _ = make_distribution(tmp_path)
+    record = Record({"_bz2": WITHOUT, "_tkinter": NO_TK, "_testcapi": NO_TESTS}, {"test": NO_TESTS})
+    (out / "python" / RECORD).write_text(record.to_text())
+    archive = pack(out, tmp_path / "x.tar.zst", 0).path
+    request = as_described(make_request(parse([], {}), checkout), archive, set())
+    assert (request.without, request.no_tests, request.no_tk) == (("_bz2",), True, True)
+    words = flags(Conditions(tmp_path, elsewhere.myself(), "sandbox", 1, 0o022, {}), request)
+    again = make_request(parse(words, {}), checkout)
+    assert (again.without, again.no_tests, again.no_tk) == (("_bz2",), True, True)
+    assert as_described(request, archive, {"without"}) == replace(request, python="3.13.5")
 
 
 def test_a_place_kept_for_the_next_verification(checkout: Path, tmp_path: Path) -> None:

@@ -31,11 +31,12 @@ class Place:
 
     ``emulator`` is the command that the interpreter itself runs under, () for the machine's own processor; programs
     that a test starts must be given to it, too, or they would run on the machine's. ``patience`` is how many times
-    longer than usual everything may take.
+    longer than usual everything may take. ``omitted`` are the modules that were left out of the build.
     """
 
     emulator: tuple[str, ...] = ()
     patience: float = 1.0
+    omitted: tuple[str, ...] = ()
 
 
 #: Set once by behaviour_suite.py.

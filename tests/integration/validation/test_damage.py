@@ -106,8 +106,15 @@ TREE: dict[str, tuple[TreeDamage, str, tuple[str, ...]]] = {
     "a library of the machine": (
         extension("math", lambda entry: entry["links"].append({**entry["links"][0], "name": "readline"})),
         "metadata-links", ()),
+    "a shared library that is not there": (
+        add("install/lib/python3.13/link-choices.json",
+            b'{"xz": {"kind": "shared", "libraries": {"lzma": "liblzma.so.5"}}}'),
+        "metadata-link-choices", ("provenance-complete",)),
     "an init function that the table has not": (
         edit_bytes("build/Modules/config.c", swap(b"PyInit_zlib}", b"PyInit_zlob}")), "metadata-inittab", ()),
+    "a module that is there is told to be left out": (
+        edit_json(lambda plain: plain["omitted_extensions"].update(zlib="left out of the build (--without)")),
+        "metadata-left-out", ()),
     "another version's tag": (edit_json(lambda plain: plain["interpreter"].update(python_abi_tag="cp399")),
                               "metadata-interpreter", ()),
     "a link is left out": (extension("zlib", lambda entry: entry.update(links=[], licenses=[], license_paths=[])),

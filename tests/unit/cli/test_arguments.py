@@ -185,3 +185,25 @@ def test_a_containers_quota_bounds_the_cores(
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(64))
     (tmp_path / "cpu.max").write_text(text)
     assert usable_cores(tmp_path) == cores
+
+
+def test_link_choices() -> None:
+    assert request().link == ()
+    made = request("--link", "xz=system,sqlite=shared", "--link", "openssl=shared", "--link=zlib=static")
+    assert made.link == (("openssl", "shared"), ("sqlite", "shared"), ("xz", "system"))
+    assert request(link="xz=system openssl=shared").link == (("openssl", "shared"), ("xz", "system"))
+    with pytest.raises(UsageError, match=r"PYTHONBUILD_LINK: not a link choice: found 'xz'"):
+        request(link="xz")
+
+
+def test_what_is_left_out() -> None:
+    assert (request().without, request().no_tests, request().no_tk) == ((), False, False)
+    made = request("--without", "_ssl, _bz2,", "--without=readline,_ssl", "--no-tests", "--no-tk")
+    assert made.without == ("_bz2", "_ssl", "readline"), "sorted: the order makes no difference"
+    assert (made.no_tests, made.no_tk) == (True, True)
+    assert request(without="_ssl,_bz2", no_tests="1").without == ("_bz2", "_ssl")
+    assert not request("--no-no-tests", no_tests="1").no_tests
+    with pytest.raises(UsageError, match="--no-tests takes no value"):
+        request("--no-tests=_testcapi")
+    # relink has the flag, too: there it is about an archive, not about a build.
+    assert request("relink", "ARCHIVE", "--without", "posix").without == ()

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from pythonbuild.cpython.leaving_out import NO_TK, WITHOUT
 from pythonbuild.distribution import archive, statement
 from pythonbuild.distribution.archive import ArchiveError, pack
 from pythonbuild.distribution.inspect import inspect_archive
+from pythonbuild.distribution.later_json import to_later
+from pythonbuild.distribution.left_out import RECORD, Record
 from pythonbuild.distribution.sbom_text import SbomError
 from pythonbuild.distribution.statement import StatementError
 from pythonbuild.distribution.typed_json import JsonFormatError
@@ -146,3 +149,17 @@ def test_something_else(tmp_path: Path) -> None:
         inspect_archive(tarball(tmp_path, {"README": "x", "python/PYTHON.json": "{}"}))
     with pytest.raises(ArchiveError, match="no members"):
         inspect_archive(tarball(tmp_path, {}))
+
+
+@pytest.mark.parametrize("version", ["0", "7"])
+def test_what_was_left_out_is_told_in_every_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setattr(archive, "_LEVEL", 3)
+    out, document = make_distribution(tmp_path)
+    if version != "0":
+        (out / "python/PYTHON.json").write_text(to_later(document, version).to_text())
+    (out / "python" / RECORD).write_text(Record({"_bz2": WITHOUT}, {"tkinter": NO_TK}).to_text())
+    inspection = inspect_archive(pack(out, tmp_path / "x.tar.zst", 0).path)
+    assert {f"  _bz2: {WITHOUT}", f"  tkinter: {NO_TK}"} <= set(inspection.lines())
+    assert inspection.as_json()["left_out"] == {"extensions": {"_bz2": WITHOUT}, "packages": {"tkinter": NO_TK}}

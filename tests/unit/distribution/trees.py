@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pythonbuild.config.model import Pin, Source, Target
-from pythonbuild.distribution.assemble import Component, DistributionFacts, assemble
+from pythonbuild.distribution.assemble import Component, DistributionFacts, Linked, assemble
 from pythonbuild.distribution.python_json import PythonJson
 from tests.unit.distribution.elfmaker import ET_EXEC, make_library, make_object, make_shared
 
@@ -148,6 +148,34 @@ def make_openssl_tree(tree: Path) -> Path:
     crypto = make_library({"mem.o": make_object(["CRYPTO_malloc"], ["malloc"]), "bn.o": make_object(["BN_new"])})
     ssl = make_library({"ssl.o": make_object(["SSL_new"], ["CRYPTO_malloc"])})
     return make_dependency_tree(tree, {"ssl": ssl, "crypto": crypto, "unused": make_library({})})
+
+
+def make_shared_openssl_tree(tree: Path) -> Path:
+    """The same, as shared libraries."""
+    make_dependency_tree(tree, {})
+    crypto = make_shared("libcrypto.so.3", ["libc.so.6"], ["CRYPTO_malloc", "BN_new"], rpath="$ORIGIN")
+    ssl = make_shared("libssl.so.3", ["libcrypto.so.3"], ["SSL_new"], rpath="$ORIGIN")
+    for soname, content in (("libcrypto.so.3", crypto), ("libssl.so.3", ssl)):
+        write(tree / "tools/deps/lib" / soname, content)
+        (tree / "tools/deps/lib" / soname.removesuffix(".3")).symlink_to(soname)
+    return tree
+
+
+def make_linked_distribution(directory: Path, kind: str, **changes: Any) -> tuple[Path, PythonJson]:
+    """A distribution whose OpenSSL is shared, or the system's."""
+    cpython = make_cpython_tree(directory / "cpython")
+    program = {"imports": (*CHECKED, "SSL_new"), "rpath": "$ORIGIN/../lib"}
+    for path in ("bin/python3.13", "lib/libpython3.13.so.1.0"):
+        (cpython / "install" / path).unlink()
+    needed = ["libc.so.6", "libm.so.6", "libssl.so.3", "libcrypto.so.3"]
+    versions = {"libc.so.6": ["GLIBC_2.17"], "libssl.so.3": ["OPENSSL_3.0.0"]}
+    write(cpython / "install/bin/python3.13", make_program(needed, versions=versions, **program)).chmod(0o755)
+    library = make_libpython(needed, versions=versions, **{**program, "rpath": "$ORIGIN"})
+    write(cpython / "install/lib/libpython3.13.so.1.0", library)
+    openssl = make_shared_openssl_tree(directory / "openssl")
+    link = {"openssl": Linked(kind, {"ssl": "libssl.so.3", "crypto": "libcrypto.so.3"})}
+    out = directory / "out"
+    return out, assemble(cpython, {"openssl": openssl}, make_facts(link=link, **changes), out)
 
 
 def component(name: str, licence: str) -> Component:

@@ -175,3 +175,21 @@ def test_a_junit_file_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="--junit"):
         write_junit(judge(make_run(), [], TARGET), tmp_path / "file" / "junit.xml")
+
+
+def test_what_needs_a_module_that_was_left_out_is_expected() -> None:
+    missing = "Traceback …\nModuleNotFoundError: No module named '_sqlite3'\n"
+    cases = (
+        Case("test_a.Case.one", "error", 0.1, missing),
+        Case("test_a.Case.two", "error", 0.1, "KeyError: '_sqlite3'"),
+    )
+    file = FileRun("test_b", "failed", 1.0, (), "ModuleNotFoundError: No module named 'tkinter'")
+    run = make_run(FileRun("test_a", "failed", 1.0, cases), file)
+    verdict = judge(run, [], TARGET, {"_sqlite3", "tkinter"})
+    assert [case.id for case in verdict.unexpected] == ["test_a.Case.two"]
+    told = {case.id: (entry.kind, entry.reason) for case, entry in verdict.expected}
+    assert told["test_a.Case.one"] == ("left out", "needs _sqlite3, which was left out.")
+    assert told["test_b"] == ("left out", "needs tkinter, which was left out.")
+    assert len(judge(run, [], TARGET).unexpected) == 3, "nothing is excused that is not told"
+    verdict = judge(run, [expect("test_a", "flaky")], TARGET, {"_sqlite3"})
+    assert [entry.kind for _, entry in verdict.expected] == ["flaky", "flaky"], "the file's own words come first"

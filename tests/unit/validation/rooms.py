@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pythonbuild.config.model import GLIBC_FLOOR, OLDEST_CPU, SYSTEM
 from pythonbuild.environments.base import Command
@@ -32,6 +33,7 @@ class FakeEnvironment:
         self.status = 0
         self.commands: list[Command] = []
         self.scripts: list[set[str]] = []
+        self.suites: list[dict[str, Any]] = []
 
     def run(self, command: Command, *, on_line: Callable[[str], None]) -> int:
         if command.argv[-1] == "/recipe/tell_facts.py":
@@ -41,6 +43,7 @@ class FakeEnvironment:
         self.commands.append(command)
         scripts = next(mount.source for mount in command.mounts if mount.target == "/recipe")
         self.scripts.append({path.name for path in scripts.iterdir()})
+        self.suites.append(json.loads((scripts / "suite.json").read_text()))
         for line in self.lines:
             on_line(line)
         return self.status

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pythonbuild.cpython.leaving_out import NO_TESTS, NO_TK, WITHOUT
 from pythonbuild.distribution.archive import pack
+from pythonbuild.distribution.later_json import to_later
+from pythonbuild.distribution.left_out import Record
+from pythonbuild.distribution.python_json import read_python_json
 from pythonbuild.errors import UsageError, ValidationError
 from pythonbuild.validation import provenance
 from pythonbuild.validation.validate import CHECKS, validate
@@ -39,6 +43,19 @@ def suite(room: str, **changes: Any) -> Callable[[Bench], None]:
         environment = bench.rooms[room].environment
         assert isinstance(environment, FakeEnvironment)
         vars(environment).update(changes)
+
+    return change
+
+
+def left_out(
+    extensions: dict[str, str] | None = None, packages: dict[str, str] | None = None, files: Sequence[str] = ()
+) -> Callable[[Bench], None]:
+    """Write the record of what was left out, and files of the standard library."""
+
+    def change(bench: Bench) -> None:
+        bench.write("build/left-out.json", Record(extensions or {}, packages or {}).to_text())
+        for path in files:
+            bench.write(f"install/lib/python3.13/{path}", "")
 
     return change
 
@@ -138,6 +155,24 @@ CASES: dict[str, tuple[Callable[[Bench], object], str, str]] = {
                                  "math: in_core is false with 0 objects"),
     "a shared module without file": (extension("_testcapi", shared_lib=None), "metadata-ownership",
                                      "_testcapi: linkage shared with shared_lib None"),
+    "a module that is said to be left out": (
+        edit(lambda p: p["omitted_extensions"].update(math=WITHOUT)), "metadata-left-out",
+        "math: an extension module, and told to be left out"),
+    "a module that the record has": (left_out({"math": WITHOUT}), "metadata-left-out",
+                                     "math: an extension module, and told to be left out"),
+    "a module that PYTHON.json does not tell of": (
+        left_out({"_bz2": WITHOUT}), "metadata-left-out",
+        f"omitted_extensions._bz2: None, in build/left-out.json '{WITHOUT}'"),
+    "a module of the library that was left out": (left_out(packages={"os": NO_TK}), "metadata-left-out",
+                                                  "os: in install/lib/python3.13, and told to be left out"),
+    "a package of the library that was left out": (
+        left_out(packages={"idlelib.idle_test": NO_TESTS}, files=["idlelib/idle_test/__init__.py"]),
+        "metadata-left-out", "idlelib.idle_test: in install/lib/python3.13, and told"),
+    "tests that were left out": (left_out(packages={"unittest.test": NO_TESTS}), "metadata-left-out",
+                                 "python_stdlib_test_packages: test, and the tests were left out"),
+    "Tcl that nothing needs": (edit(lambda p: p.update(tcl_library_path="install/lib")), "metadata-left-out",
+                               "tcl_library_path: install/lib, and nothing is linked with Tcl"),
+    "a record that is none": (put("build/left-out.json", "[]"), "metadata-left-out", "not a record of what was left"),
     "another init function": (extension("math", init_fn="PyInit_maths"), "metadata-init-functions",
                               "math: PyInit_maths is defined by none of its objects"),
     "no init function": (extension("math", init_fn="NULL"), "metadata-init-functions",
@@ -228,6 +263,23 @@ def test_expected_extensions(bench: Bench) -> None:
     report = bench.run(expected={**EXPECTED, "nis": "builtin"})
     assert [result.id for result in report.failed] == ["metadata-extensions"]
     assert report.failed[0].findings == ("nis: in the extension modules' file, not listed",)
+
+
+@pytest.mark.parametrize("version", ["0", "8"])
+def test_what_was_left_out_on_demand_is_not_missed(bench: Bench, version: str) -> None:
+    if version == "8":
+        document = read_python_json((bench.top / "PYTHON.json").read_text())
+        bench.write("PYTHON.json", to_later(document, version).to_text())
+    else:
+        bench.edit(lambda plain: plain["omitted_extensions"].update(_bz2=WITHOUT))
+    assert [result.id for result in bench.run(expected={**EXPECTED, "_bz2": "builtin"}).failed] == (
+        ["metadata-extensions"] if version == "8" else []
+    )
+    left_out({"_bz2": WITHOUT}, {"tkinter": NO_TK})(bench)
+    assert bench.run(expected={**EXPECTED, "_bz2": "builtin"}).ok
+    environment = bench.rooms["system"].environment
+    assert isinstance(environment, FakeEnvironment)
+    assert {"_bz2", "tkinter"} <= set(environment.suites[-1]["omitted"]), "the suite in the rooms is told"
 
 
 def test_what_does_not_apply_says_why(bench: Bench) -> None:

@@ -7,15 +7,22 @@ import re
 from pythonbuild.validation.checks import check
 from pythonbuild.validation.reference import render
 from pythonbuild.validation.validate import CHECKS
-from tests.unit.validation import test_binaries, test_checks, test_leaks, test_provenance, test_structure
+from tests.unit.validation import (
+    test_binaries,
+    test_checks,
+    test_leaks,
+    test_link_choices,
+    test_provenance,
+    test_structure,
+)
 
 #: What cannot be read is refused by test_structure.py in ways of its own.
 UNREADABLE = "structure-readable"
 
 
 def test_every_check_is_made_to_fail() -> None:
-    cases = [*test_binaries.CASES.values(), *test_checks.CASES.values(), *test_leaks.CASES.values(),
-             *test_provenance.CASES.values(), *test_structure.CASES.values()]  # fmt: skip
+    modules = (test_binaries, test_checks, test_leaks, test_link_choices, test_provenance, test_structure)
+    cases = [case for module in modules for case in module.CASES.values()]
     assert {case[1] for case in cases} | {UNREADABLE} == {item.id for item in CHECKS}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pythonbuild import validation
+from pythonbuild.validation.behaviour_tests.standard_library import IMPORT_EVERYTHING
 from pythonbuild.validation.suite import parse_output, run_suite
 from tests.unit.distribution.trees import make_distribution
 from tests.unit.validation.rooms import FakeEnvironment, make_room
@@ -99,3 +100,20 @@ def test_an_emulated_room_gives_the_interpreter_to_the_emulator(tmp_path: Path) 
 )
 def test_ending(lines: list[str], status: int, ending: str) -> None:
     assert parse_output(lines, status).ending == ending
+
+
+@pytest.mark.parametrize(("text", "problem"), [
+    ("", ""),
+    ("import _gone", ""),
+    ("try:\n import _gone\nexcept ImportError:\n raise ImportError('not built')", ""),
+    ("import _another", "needs: No module named '_another'"),
+    ("raise ImportError('no reason')", "needs: no reason"),
+    ("import elsewhere", "needs: No module named 'elsewhere'"),
+])  # fmt: skip
+def test_modules_that_miss_what_was_left_out_are_no_failure(tmp_path: Path, text: str, problem: str) -> None:
+    (tmp_path / "needs.py").write_text(text)
+    names = ["needs", "_gone", "elsewhere"]
+    library = f"import sys; sys.path.append({str(tmp_path)!r}); sys.stdlib_module_names = frozenset({names})\n"
+    command = [sys.executable, "-I", "-c", library + IMPORT_EVERYTHING, "elsewhere", "_gone,tkinter"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (run.stderr.strip(), run.returncode) == (problem, 1 if problem else 0)
