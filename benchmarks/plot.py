@@ -31,13 +31,14 @@ def as_svg(run: Run, group: str = "") -> str:
     rows = [(_MEAN, [comparison.mean for comparison in comparisons])]
     rows += [(name, [comparison.benchmarks[name] for comparison in comparisons]) for name in names]
     axis = _Axis([speed for _, speeds in rows for speed in speeds])
-    top = 58 + 16 * len(comparisons)
+    top = 58 + 16 * len(run.interpreters)
     row_height = _BAR * len(comparisons) + _GAP
     bottom = top + row_height * len(rows) + _GAP
     title = f"{run.title}{f' ({group})' if group else ''}: times as fast as {run.interpreters[0].name}"
     body = [_text(10, 22, title, "mean"), _text(10, 40, str(run.machine), "small")]
+    body.append(_text(10, 58, f"1 = {run.interpreters[0]}", "small"))
     for place, other in enumerate(run.interpreters[1:]):
-        y = 58 + 16 * place
+        y = 74 + 16 * place
         body.append(f'<rect x="10" y="{y - 9}" width="10" height="10" fill="{_COLOURS[place % len(_COLOURS)]}"/>')
         body.append(_text(26, y, str(other), "small"))
     body += [_tick(axis.x(tick), top, bottom, f"{tick:g}", one=tick == 1) for tick in axis.ticks]

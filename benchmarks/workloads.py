@@ -273,7 +273,8 @@ def sockets() -> object:
     return left
 
 
-WORKLOADS = (
+Workload = Callable[[], object]
+WORKLOADS: tuple[Workload, ...] = (
     floats, integers, objects, generators, strings, dictionaries, exceptions, regular_expressions, pickles, decimals,
     syntax_trees, streams, sockets, json_dumps, json_loads, xml, pyexpat, sqlite, sqlite_rows, zlib_compress,
     zlib_decompress, zlib_checksums, bz2_compress, bz2_decompress, lzma_compress, lzma_decompress, hashlib_sha256,
@@ -281,7 +282,7 @@ WORKLOADS = (
 )  # fmt: skip
 
 
-def least_time(function: Callable[[], object], seconds: float) -> float:
+def least_time(function: Workload, seconds: float) -> float:
     function()
     least, end = float("inf"), time.perf_counter() + seconds
     while time.perf_counter() < end:
