@@ -22,7 +22,7 @@ from benchmarks import comparing, workloads
 from benchmarks.comparing import note
 from benchmarks.packages import packages_for
 from benchmarks.peers import HERE, SCRIPTS, Peer, Rooms
-from benchmarks.pyperformance import BENCHMARKS, SUBSET, Benchmark, key, make_tasks, read_benchmarks
+from benchmarks.pyperformance import BENCHMARKS, SUBSET, Benchmark, Place, key, make_tasks, read_benchmarks
 from benchmarks.turns import Job
 from pythonbuild.environments.base import Mount
 from pythonbuild.errors import UsageError
@@ -56,13 +56,13 @@ def micro_jobs(only: Sequence[str], seconds: float) -> list[Workload]:
 
 
 def pyperformance_jobs(peers: Sequence[Peer], rooms: Rooms, only: Sequence[str],
-                       *, full: bool) -> tuple[Sequence[Job], dict[str, str]]:  # fmt: skip
+                       *, full: bool, cpu: bool) -> tuple[Sequence[Job], dict[str, str]]:  # fmt: skip
     """Return pyperformance's benchmarks as jobs, and why some are none."""
     packages = {key(peer): packages_for(peer, rooms, note) for peer in peers}
     known: dict[str, Benchmark] = read_benchmarks(packages[key(peers[0])] / BENCHMARKS)
     names = chosen(only, list(known)) if only or full else list(SUBSET)
     note(f"calibrating {len(names)} benchmarks")
-    return make_tasks([known[name] for name in names], peers, packages, note)
+    return make_tasks([known[name] for name in names], peers, Place(packages, cpu), note)
 
 
 def main() -> int:
@@ -70,6 +70,12 @@ def main() -> int:
     parser = comparing.parser(__doc__, rounds=10)
     parser.add_argument("--full", action="store_true", help="all of pyperformance, some hours")
     parser.add_argument("--workloads", action="store_true", help="workloads.py instead: small loops, the libraries")
+    parser.add_argument(
+        "--clock",
+        choices=("wall", "cpu"),
+        default="wall",
+        help="of pyperformance: as on the wall, or of the processor, for a busy machine [%(default)s]",
+    )
     parser.add_argument("--only", default="", metavar="NAME,…", help="only these benchmarks or workloads")
     parser.add_argument("--seconds", type=float, default=0.2, help="of a workload in a turn [%(default)s]")
     arguments: argparse.Namespace = parser.parse_args()
@@ -78,9 +84,11 @@ def main() -> int:
     def make_jobs(peers: Sequence[Peer], rooms: Rooms) -> tuple[Sequence[Job], dict[str, str]]:
         if arguments.workloads:
             return micro_jobs(only, arguments.seconds), {}
-        return pyperformance_jobs(peers, rooms, only, full=arguments.full)
+        return pyperformance_jobs(peers, rooms, only, full=arguments.full, cpu=arguments.clock == "cpu")
 
     kind = "Workloads" if arguments.workloads else "pyperformance" + ("" if arguments.full or only else " subset")
+    if arguments.clock == "cpu" and not arguments.workloads:
+        kind += ", processor time"
     return comparing.compare(kind, arguments, make_jobs)
 
 

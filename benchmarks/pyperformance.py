@@ -5,7 +5,8 @@ Here only its list (MANIFEST and the folders' toml files) and its scripts are us
 options, is theirs. A script can hold several tasks; each is a figure and a job of its own.
 
 How many loops make one value is found out once, with the first interpreter, and is the same for all: a fixed piece of
-work. The time of a turn is the least of its values, after one warm-up.
+work. The time of a turn is the least of its values, after one warm-up. Times are the clock's, as pyperformance's are; on
+a machine that has other work to do, cpu_clock.py can read the processor's instead.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers import PACKAGES, WORK, BenchmarkError, Peer
+from benchmarks.peers import HERE, PACKAGES, SCRIPTS, WORK, BenchmarkError, Peer
 from pythonbuild.environments.base import Mount
 
 #: Below the packages' directory.
@@ -46,6 +47,14 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where the packages of each series are, and by which clock their benchmarks are run."""
+
+    packages: Mapping[str, Path]
+    cpu: bool = False
+
+
+@dataclass(frozen=True)
 class Task:
     """One figure of a benchmark, and how much of it is one value."""
 
@@ -54,13 +63,13 @@ class Task:
     name: str
     loops: int
     values: int
-    packages: Mapping[str, Path]
+    place: Place
 
     def turn(self, peer: Peer, seed: int) -> Mapping[str, float]:
         """Run pyperf's worker for this task; see :class:`benchmarks.turns.Job`."""
         words = ("--worker-task", str(self.number), "--loops", str(self.loops), "--values", str(self.values),
                  "--warmups", "1")  # fmt: skip
-        results = _work(self.benchmark, peer, self.packages[key(peer)], words, seed)
+        results = _work(self.benchmark, peer, self.place, words, seed)
         if [result.name for result in results] != [self.name]:
             raise BenchmarkError(f"{self.name}: task {self.number}", found=[result.name for result in results])
         return {self.name: min(results[0].values)}
@@ -95,7 +104,7 @@ def read_benchmarks(directory: Path) -> dict[str, Benchmark]:
     return benchmarks
 
 
-def make_tasks(benchmarks: Sequence[Benchmark], peers: Sequence[Peer], packages: Mapping[str, Path],
+def make_tasks(benchmarks: Sequence[Benchmark], peers: Sequence[Peer], place: Place,
                note: Callable[[str], None]) -> tuple[list[Task], dict[str, str]]:  # fmt: skip
     """Find out which tasks there are and their loops, with the first interpreter; what fails is returned by name."""
     tasks: list[Task] = []
@@ -103,14 +112,14 @@ def make_tasks(benchmarks: Sequence[Benchmark], peers: Sequence[Peer], packages:
     for benchmark in benchmarks:
         words = ("--calibrate-loops", "--min-time", str(_LEAST), "--warmups", "1", "--values", "1")
         try:
-            results = _work(benchmark, peers[0], packages[key(peers[0])], words, 1)
+            results = _work(benchmark, peers[0], place, words, 1)
         except BenchmarkError as error:
             failed[benchmark.name] = str(error)
             note(f"left out: {benchmark.name} ({error})")
             continue
         for number, result in enumerate(results):
             values = values_for(result.last * result.loops)
-            tasks.append(Task(benchmark, number, result.name, result.loops, values, packages))
+            tasks.append(Task(benchmark, number, result.name, result.loops, values, place))
     return tasks, failed
 
 
@@ -119,14 +128,17 @@ def values_for(seconds: float) -> int:
     return max(1, min(_MOST_VALUES, math.ceil(_TURN / max(seconds, _LEAST))))
 
 
-def _work(benchmark: Benchmark, peer: Peer, packages: Path, words: Sequence[str], seed: int) -> list[Result]:
+def _work(benchmark: Benchmark, peer: Peer, place: Place, words: Sequence[str], seed: int) -> list[Result]:
     output = peer.work / "pyperf.json"
     output.unlink(missing_ok=True)
     script = f"{PACKAGES}/{BENCHMARKS}/{benchmark.script}"
     # Two folders bring a library of their own, which pyperformance installs.
     own = f"{script.rpartition('/')[0]}/vendor/src"
     argv = (script, *benchmark.options, "--worker", *words, "--output", f"{WORK}/{output.name}")
-    peer.run(argv, (Mount(packages, PACKAGES),), PYTHONPATH=f"{PACKAGES}:{own}", PYTHONHASHSEED=str(seed))
+    if place.cpu:
+        argv = (f"{SCRIPTS}/cpu_clock.py", *argv)
+    mounts = (Mount(place.packages[key(peer)], PACKAGES), Mount(HERE, SCRIPTS))
+    peer.run(argv, mounts, PYTHONPATH=f"{PACKAGES}:{own}", PYTHONHASHSEED=str(seed))
     return read_results(json.loads(output.read_text(encoding="utf-8")))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +13,20 @@ from typing import Any
 
 import pytest
 
+from benchmarks.cpu_clock import cpu_seconds, run_command
 from benchmarks.interpreter import chosen, micro_jobs
 from benchmarks.packages import REQUIREMENTS, for_every_python, install, without
 from benchmarks.peers import BenchmarkError
-from benchmarks.pyperformance import SUBSET, Benchmark, Task, make_tasks, read_benchmarks, read_results, values_for
+from benchmarks.pyperformance import (
+    SUBSET,
+    Benchmark,
+    Place,
+    Task,
+    make_tasks,
+    read_benchmarks,
+    read_results,
+    values_for,
+)
 from pythonbuild.environments.base import Command
 from pythonbuild.errors import UsageError
 from tests.unit.benchmarks.peers import Answering, make_peer
@@ -77,21 +89,21 @@ def answering(document: dict[str, Any]) -> Any:
 def test_calibration_gives_a_task_for_each_figure(tmp_path: Path) -> None:
     peer = make_peer("debian", tmp_path, answering(CALIBRATED))
     benchmark = Benchmark("b", "bm_b/run_benchmark.py", ("--fast",))
-    tasks, failed = make_tasks([benchmark], [peer], {"3.13": tmp_path}, lambda _text: None)
+    tasks, failed = make_tasks([benchmark], [peer], Place({"3.13": tmp_path}), lambda _text: None)
     assert not failed
     assert [(task.name, task.number, task.loops, task.values) for task in tasks] == [("one", 0, 4, 5), ("two", 1, 1, 1)]
 
 
 def test_a_benchmark_that_does_not_run_is_named_with_its_reason(tmp_path: Path) -> None:
     peer = make_peer("debian", tmp_path, lambda _command: (1, "Traceback\nModuleNotFoundError: No module named 'dask'"))
-    tasks, failed = make_tasks([Benchmark("dask", "d.py")], [peer], {"3.13": tmp_path}, lambda _text: None)
+    tasks, failed = make_tasks([Benchmark("dask", "d.py")], [peer], Place({"3.13": tmp_path}), lambda _text: None)
     assert not tasks
     assert "No module named 'dask'" in failed["dask"]
 
 
 def test_a_turn_takes_the_least_value_of_its_own_task(tmp_path: Path) -> None:
     peer = make_peer("debian", tmp_path, answering(values("one", 0.3, 0.1, 0.2)))
-    task = Task(Benchmark("b", "bm_b/run_benchmark.py", ("--fast",)), 2, "one", 4, 3, {"3.13": tmp_path})
+    task = Task(Benchmark("b", "bm_b/run_benchmark.py", ("--fast",)), 2, "one", 4, 3, Place({"3.13": tmp_path}))
     assert task.turn(peer, 7) == {"one": 0.1}
     assert isinstance(peer.environment, Answering)
     command = peer.environment.commands[-1]
@@ -100,9 +112,28 @@ def test_a_turn_takes_the_least_value_of_its_own_task(tmp_path: Path) -> None:
     assert command.env["PYTHONHASHSEED"] == "7"
 
 
+def test_by_the_processors_clock_the_script_is_run_by_another(tmp_path: Path) -> None:
+    peer = make_peer("debian", tmp_path, answering(values("one", 0.3)))
+    task = Task(Benchmark("b", "bm_b/run_benchmark.py"), 0, "one", 4, 3, Place({"3.13": tmp_path}, cpu=True))
+    assert task.turn(peer, 7) == {"one": 0.3}
+    assert isinstance(peer.environment, Answering)
+    words = peer.environment.commands[-1].argv
+    assert words[words.index("/usr/bin/python3") + 1] == "/recipe/cpu_clock.py"
+    assert words[words.index("/usr/bin/python3") + 2].endswith("bm_b/run_benchmark.py")
+
+
+def test_the_processors_clock_stands_still_while_one_waits() -> None:
+    start = cpu_seconds()
+    time.sleep(0.2)
+    assert cpu_seconds() - start < 0.15
+    burn = "import time\nwhile time.process_time() < 0.2: pass"
+    assert 0.3 < run_command(2, (sys.executable, "-I", "-S", "-c", burn)) < 2
+    assert cpu_seconds() - start > 0.3
+
+
 def test_another_task_in_its_place_is_an_error(tmp_path: Path) -> None:
     peer = make_peer("debian", tmp_path, answering(values("other", 0.3)))
-    task = Task(Benchmark("b", "bm_b/run_benchmark.py"), 0, "one", 4, 3, {"3.13": tmp_path})
+    task = Task(Benchmark("b", "bm_b/run_benchmark.py"), 0, "one", 4, 3, Place({"3.13": tmp_path}))
     with pytest.raises(BenchmarkError, match="other"):
         task.turn(peer, 1)
 
