@@ -1,8 +1,8 @@
 """Runs a benchmark of pyperformance by the processor's time instead of the clock's: cpu_clock.py SCRIPT ARGUMENT …
 
-On a machine that does other work, a process waits for its turn, and the clock goes on. What is counted here is the time
-in which this process, its threads and its ended children did run, in user mode and in the kernel. A benchmark that waits
-by intent (asyncio's, some) is counted without its waiting; a command is counted without the program that starts it.
+On a machine that does other work, a process waits for its turn, and the clock goes on. What is counted here is the
+time in which this process, its threads and its ended children did run, in user mode and in the kernel. A benchmark that
+waits by intent (some of asyncio's) is counted without its waiting; a command is counted without what starts it.
 """
 
 from __future__ import annotations

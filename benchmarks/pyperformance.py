@@ -5,8 +5,8 @@ Here only its list (MANIFEST and the folders' toml files) and its scripts are us
 options, is theirs. A script can hold several tasks; each is a figure and a job of its own.
 
 How many loops make one value is found out once, with the first interpreter, and is the same for all: a fixed piece of
-work. The time of a turn is the least of its values, after one warm-up. Times are the clock's, as pyperformance's are; on
-a machine that has other work to do, cpu_clock.py can read the processor's instead.
+work. The time of a turn is the least of its values, after one warm-up. Times are the clock's, as pyperformance's are;
+on a machine that has other work to do, cpu_clock.py can read the processor's instead.
 """
 
 from __future__ import annotations

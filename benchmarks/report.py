@@ -14,6 +14,7 @@ from benchmarks.machine import Machine
 from benchmarks.turns import Times
 
 FORMAT = 1
+_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,15 @@ def as_text(run: Run) -> str:
             ]
             width = max(map(len, (*times, "geometric mean")))
             for name, speed in comparison.benchmarks.items():
-                least = min(times[name][0]) * 1000
-                lines.append(f"  {name:<{width}}  {speed}   base {least:10.3f} ms")
+                lines.append(f"  {name:<{width}}  {speed}   base {duration(min(times[name][0])):>9}")
             lines.append(f"  {'geometric mean':<{width}}  {comparison.mean}   {len(times)} figures")
     return "\n".join(lines) + "\n"
+
+
+def duration(seconds: float) -> str:
+    """Return a time with a unit in which it has some digits."""
+    scale, unit = next(((scale, unit) for scale, unit in _UNITS if seconds >= scale), _UNITS[-1])
+    return f"{seconds / scale:.2f} {unit}"
 
 
 def as_json(run: Run) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.machine import Machine, processor_model, this_machine
 from benchmarks.peers import unique_names
 from benchmarks.plot import as_svg
-from benchmarks.report import Interpreter, Run, as_json, as_text
+from benchmarks.report import Interpreter, Run, as_json, as_text, duration
 
 MACHINE = Machine("A & B <Xeon>", 2, 24, "Linux 6.1", 0.25, "2026-11-22 15:20 UTC")
 RUN = Run(
@@ -36,7 +36,7 @@ def test_the_text_says_under_what_conditions_and_how_fast() -> None:
     assert "command   benchmarks/interpreter.py debian:trixie ours\n" in text
     assert "left out  dask: ours: found No module named 'dask'" in text
     ours, slow = text.split("ours: times as fast as debian:trixie")[1].split("slow: times as fast as debian:trixie")
-    assert re.search(r"^  json +2\.000 \(2\.000–2\.000\) +base +200\.000 ms$", ours, re.MULTILINE)
+    assert re.search(r"^  json +2\.000 \(2\.000–2\.000\) +base +200\.00 ms$", ours, re.MULTILINE)
     assert re.search(r"^  geometric mean +1\.414 .* 2 figures$", ours, re.MULTILINE)
     assert re.search(r"^  geometric mean +0\.500 ", slow, re.MULTILINE)
 
@@ -91,6 +91,13 @@ def test_the_plot_is_well_formed_whatever_the_names() -> None:
     texts = [element.text for element in ET.fromstring(svg).iter(f"{NS}text")]
     assert "1 = debian:trixie: Python 3.13.5, GCC 14.2.0, glibc 2.41" in texts
     assert "1.414" in texts
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(2.5, "2.50 s"), (0.0321, "32.10 ms"), (2e-6, "2.00 µs"), (4e-8, "40.00 ns")]
+)
+def test_times_have_a_unit_with_digits(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
 
 
 def test_names_of_archives_are_short_and_different() -> None:
