@@ -18,7 +18,7 @@ _BAR, _GAP, _MEAN = 9, 8, "geometric mean"
 _COLOURS = ("#4c8dd6", "#d98032", "#4fa573", "#b065b8", "#8d8d3d")
 _STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #333 }
-  .small { font-size: 11px } .mean { font-weight: bold } .grid { stroke: #8886; stroke-width: 1 }
+  .small { font-size: 11px } .mean { font-weight: bold } .grid { stroke: #888; stroke-opacity: .35 }
   .one { stroke: #888; stroke-width: 1.5 } .interval { stroke: #555; stroke-width: 1.2 }
   @media (prefers-color-scheme: dark) { text { fill: #ddd } .interval { stroke: #ccc } }
 """

@@ -52,9 +52,9 @@ def floats() -> object:
 
 
 def integers() -> object:
-    permutation, flips = list(range(9)), 0
+    permutation, flips, chance = list(range(9)), 0, random.Random(9)
     for _ in range(700):
-        _RANDOM.shuffle(permutation)
+        chance.shuffle(permutation)
         row = permutation[:]
         while row[0]:
             row[: row[0] + 1] = row[row[0] :: -1]
