@@ -100,7 +100,7 @@ class Peer:
         status = self.environment.run(command, on_line=lines.append)
         if status:
             last = next((line.strip() for line in reversed(lines) if line.strip()), f"exit status {status}")
-            raise BenchmarkError(f"{self.name}: {' '.join(' '.join(argv).split())[:80]}", found=last[:300])
+            raise BenchmarkError(f"{self.name} failed", found=last[:300])
         return "\n".join(lines)
 
 
