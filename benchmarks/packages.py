@@ -1,6 +1,6 @@
 """The packages that pyperformance's benchmarks import, for one series of Python.
 
-One directory for each series and ABI, below the cache directory, from requirements-benchmarks.txt: all interpreters of
+One directory for each series and ABI, below the cache directory, from requirements/benchmarks.txt: all interpreters of
 a series import the same files, which pip has checked by their hashes. pip runs here, with this machine's configuration,
 not in the interpreters: they have no network, and a distributor's Python may have no pip. Only wheels are taken:
 building one would bring in tools that no hash pins. What has no wheel for a series is left away, and the benchmarks
@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.peers import HERE, PACKAGES, REPOSITORY, SCRIPTS, BenchmarkError, Peer, Rooms
 from pythonbuild.environments.base import Mount
 
-REQUIREMENTS = REPOSITORY / "requirements-benchmarks.txt"
+REQUIREMENTS = REPOSITORY / "requirements" / "benchmarks.txt"
 
 #: What wheels call the C libraries that the room's can stand in for; pip takes the first that fits.
 _GLIBCS = ("2_34", "2_28", "2_27", "2_26", "2_24", "2_17", "2_12", "2_5")
@@ -63,7 +63,7 @@ def install(lock: str, peer: Peer, directory: Path) -> list[str]:
         found = _MISSING.search(done.stderr)
         if not found or found[1] in missing:
             lines = [line for line in done.stderr.splitlines() if "ERROR" in line] or ["no message"]
-            raise BenchmarkError("pip cannot install requirements-benchmarks.txt", found=lines[-1],
+            raise BenchmarkError("pip cannot install requirements/benchmarks.txt", found=lines[-1],
                                  advice="it needs a network or an index (pip config list)")  # fmt: skip
         missing.append(found[1])
 
