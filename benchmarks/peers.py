@@ -23,6 +23,7 @@ import contextlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -46,6 +47,7 @@ TREE, SCRIPTS, PACKAGES, WORK = "/opt/python", "/recipe", "/tools", "/build"
 _DEBIAN = {"debian:trixie": ("trixie", "3.13")}
 #: No single turn of a benchmark takes a tenth of it on an idle machine.
 _LIMIT_SECONDS = 600
+_KEPT_SECONDS = 14 * 86400
 
 #: What an interpreter tells of itself.
 _ASK = """
@@ -143,9 +145,16 @@ class Rooms:
                 beside = self._work.subdirectory("beside")
                 make(beside)
                 beside.rename(path)
+            os.utime(path)
         finally:
             lock.release(remove=True)
         return path
+
+    def remove_stale(self) -> None:
+        """Remove what no run has used for two weeks: interpreters of former builds, above all."""
+        for path in self._home.glob("*/"):
+            if time.time() - path.stat().st_mtime > _KEPT_SECONDS:
+                remove_tree(path)
 
     def _room(self) -> tuple[Path, str]:
         if self._trixie is None:
@@ -174,8 +183,9 @@ class Rooms:
 
         def make(directory: Path) -> None:
             unpack(archive, directory)
+            remove_tree(directory / "python" / "build")  # objects and libraries for linking: nothing that runs
             for member in read_members(archive):  # a compiled module names the time of its source
-                if member.info.isfile():
+                if member.info.isfile() and (directory / member.name).exists():
                     os.utime(directory / member.name, (member.info.mtime, member.info.mtime))
             install = directory / "python" / "install"
             install = install if install.is_dir() else directory / "python"
@@ -217,11 +227,12 @@ def rooms(cache: Path, note: Callable[[str], None]) -> Iterator[Rooms]:
     work = WorkDirectory(cache / "work", "benchmark")
     try:
         with Store(cache) as store:
-            yield Rooms(cache, store, environment, work, note)
+            made = Rooms(cache, store, environment, work, note)
+            made.remove_stale()
+            yield made
     finally:
         environment.close()
         work.close()
-        remove_tree(work.path)
 
 
 def unique_names(names: Sequence[str]) -> Mapping[int, str]:

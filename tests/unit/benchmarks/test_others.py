@@ -142,6 +142,10 @@ def test_what_was_prepared_once_is_not_made_again_and_a_failure_leaves_nothing(t
         for _ in range(2):
             assert [path.name for path in rooms.prepared("x", make).iterdir()] == ["file"]
         assert len(made) == 1
+        rooms.prepared("old", make)
+        os.utime(tmp_path / "benchmarks/old", (1, 1))
+        rooms.remove_stale()
+        assert [path.name for path in (tmp_path / "benchmarks").iterdir()] == ["x"]
     finally:
         work.close()
 
