@@ -3,7 +3,7 @@
 
     benchmarks/interpreter.py debian:trixie dist/cpython-….tar.zst [OTHER …]
 
-Without a flag: the part of pyperformance that stands for it all, 10 rounds, about 12 minutes for two interpreters.
+Without a flag: the part of pyperformance that stands for it all, 10 rounds, about 11 minutes for two interpreters.
 peers.py says what an interpreter can be and where it runs, turns.py how they take turns, pyperformance.py what one
 turn is, figures.py what becomes of the times. Needs what requirements.txt pins, as build-linux.py does.
 """
