@@ -25,7 +25,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from benchmarks.machine import describe_machine  # noqa: E402 - the repository has to be on the path first
+from benchmarks.machine import this_machine  # noqa: E402 - the repository has to be on the path first
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--jobs", default=str(len(os.sched_getaffinity(0))))
     parser.add_argument("--downloads", type=Path, default=REPOSITORY / "build" / "downloads")
     arguments = parser.parse_args()
-    print(f"machine   {describe_machine()}")
+    print(f"machine   {this_machine()}")
     with tempfile.TemporaryDirectory(prefix="build-time-", dir=REPOSITORY.parent) as directory:
         rows = {}
         for name, extra in (("parallel", []), ("one step at a time", ["--steps-at-once", "1"])):

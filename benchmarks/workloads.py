@@ -1,8 +1,9 @@
-"""What interpreters.py lets each interpreter do. Run by the interpreter that is measured: workloads.py SECONDS
+"""What `interpreter.py --workloads` lets each interpreter do. Run by the interpreter: workloads.py NAME SECONDS
 
 Each workload is a function without arguments that takes some milliseconds. It is repeated for SECONDS; the least CPU
-time of one call is what the interpreter can do, everything above it is the machine's noise. Prints a JSON object from
-the workload's name to that time in seconds.
+time of one call is what the interpreter can do, everything above it is the machine's noise. Prints that time in
+seconds. The first workloads are the interpreter's own loops, the others mostly a library's: what the distribution was
+linked with, and how that was compiled.
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ import random
 import re
 import socket
 import sqlite3
+import ssl
 import sys
 import time
 import xml.etree.ElementTree as ET
 import zlib
 from collections.abc import Callable
+from pathlib import Path
+from xml.parsers import expat
 
 _RANDOM = random.Random(20261122)
 _WORDS = ["".join(_RANDOM.choices("abcdefghij klmnopqrst", k=_RANDOM.randrange(3, 12))) for _ in range(2000)]
@@ -34,6 +38,8 @@ _RECORDS = [
 _JSON = json.dumps(_RECORDS)
 _XML = "<r>" + "".join(f"<e id='{i}'><n>{word}</n></e>" for i, word in enumerate(_WORDS[:600])) + "</r>"
 _BYTES = _TEXT.encode() * 4
+_ZLIB, _BZIP2, _XZ = zlib.compress(_BYTES), bz2.compress(_BYTES), lzma.compress(_BYTES)
+_CERTIFICATE = Path(__file__).with_name("certificate.pem")
 
 
 def floats() -> object:
@@ -46,9 +52,9 @@ def floats() -> object:
 
 
 def integers() -> object:
-    permutation, flips = list(range(9)), 0
+    permutation, flips, chance = list(range(9)), 0, random.Random(9)
     for _ in range(700):
-        _RANDOM.shuffle(permutation)
+        chance.shuffle(permutation)
         row = permutation[:]
         while row[0]:
             row[: row[0] + 1] = row[row[0] :: -1]
@@ -102,8 +108,12 @@ def regular_expressions() -> object:
     return len(re.findall(r"\b([a-f]+)(\w*?)([g-t]{2,})\b", _TEXT))
 
 
-def json_both_ways() -> object:
-    return len(json.dumps(json.loads(_JSON)))
+def json_dumps() -> object:
+    return len(json.dumps(_RECORDS))
+
+
+def json_loads() -> object:
+    return len(json.loads(_JSON))
 
 
 def pickles() -> object:
@@ -124,6 +134,13 @@ def xml() -> object:
     return sum(len(node.text or "") for node in ET.fromstring(_XML).iter("n"))
 
 
+def pyexpat() -> object:
+    parser, names = expat.ParserCreate(), list[str]()
+    parser.StartElementHandler = lambda name, _attributes: names.append(name)
+    parser.Parse(_XML, True)
+    return names
+
+
 def sqlite() -> object:
     base = sqlite3.connect(":memory:")
     base.execute("create table t (id integer primary key, name text, value real)")
@@ -131,24 +148,112 @@ def sqlite() -> object:
     return base.execute("select a.name, sum(b.value) from t a join t b on a.id % 30 = b.id group by a.name").fetchall()
 
 
-def zlib_round() -> object:
-    return zlib.decompress(zlib.compress(_BYTES, 6))
+def sqlite_rows() -> object:
+    base = sqlite3.connect(":memory:")
+    base.execute("create table t (word text)")
+    base.executemany("insert into t values (?)", ((word,) for word in _WORDS))
+    return [base.execute("select word from t where rowid = ?", (i,)).fetchone() for i in range(1, len(_WORDS), 4)]
 
 
-def bzip2_round() -> object:
-    return bz2.decompress(bz2.compress(_BYTES))
+def zlib_compress() -> object:
+    return zlib.compress(_BYTES, 6)
 
 
-def xz_round() -> object:
-    return lzma.decompress(lzma.compress(_BYTES, preset=1))
+def zlib_decompress() -> object:
+    return [zlib.decompress(_ZLIB) for _ in range(8)]
 
 
-def hashes() -> object:
-    return (
-        hashlib.sha256(_BYTES * 20).digest(),
-        hashlib.blake2b(_BYTES * 20).digest(),
-        hashlib.md5(_BYTES * 20).digest(),
-    )
+def zlib_checksums() -> object:
+    return [zlib.crc32(_BYTES) + zlib.adler32(_BYTES) for _ in range(16)]
+
+
+def bz2_compress() -> object:
+    return bz2.compress(_BYTES)
+
+
+def bz2_decompress() -> object:
+    return bz2.decompress(_BZIP2)
+
+
+def lzma_compress() -> object:
+    return lzma.compress(_BYTES, preset=1)
+
+
+def lzma_decompress() -> object:
+    return [lzma.decompress(_XZ) for _ in range(4)]
+
+
+def _hash(name: str) -> object:
+    return hashlib.new(name, _BYTES * 20).digest()
+
+
+def hashlib_sha256() -> object:
+    return _hash("sha256")
+
+
+def hashlib_sha3() -> object:
+    return _hash("sha3_256")
+
+
+def hashlib_blake2b() -> object:
+    return hashlib.blake2b(_BYTES * 20).digest()
+
+
+def hashlib_md5() -> object:
+    return _hash("md5")
+
+
+def hashlib_short() -> object:
+    return [hashlib.sha256(word.encode()).hexdigest() for word in _WORDS]
+
+
+def hashlib_pbkdf2() -> object:
+    return hashlib.pbkdf2_hmac("sha256", b"word", b"salt", 5000)
+
+
+def _contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    server.load_cert_chain(_CERTIFICATE)
+    client.load_verify_locations(_CERTIFICATE)
+    return server, client
+
+
+_SERVER, _CLIENT = _contexts()
+
+
+class _Connection:
+    """Both ends of a connection, with nothing but memory between them."""
+
+    def __init__(self) -> None:
+        up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.server = _SERVER.wrap_bio(up, down, server_side=True)
+        self.client = _CLIENT.wrap_bio(down, up, server_hostname="benchmark.invalid")
+        waiting = [self.client, self.server]
+        while waiting:  # each says its part until it has to wait for the other's
+            end = waiting.pop(0)
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                waiting.append(end)
+
+    def transfer(self, data: bytes) -> int:
+        """Send data; return how much of it arrived."""
+        self.server.write(data)
+        received = 0
+        while received < len(data):
+            received += len(self.client.read(1 << 16))
+        return received
+
+
+_CONNECTION = _Connection()
+
+
+def ssl_handshake() -> object:
+    return _Connection().client.version()
+
+
+def ssl_transfer() -> object:
+    return [_CONNECTION.transfer(_BYTES) for _ in range(16)]
 
 
 def streams() -> object:
@@ -168,13 +273,16 @@ def sockets() -> object:
     return left
 
 
-WORKLOADS = (
-    floats, integers, objects, generators, strings, dictionaries, exceptions, regular_expressions, json_both_ways,
-    pickles, decimals, syntax_trees, xml, sqlite, zlib_round, bzip2_round, xz_round, hashes, streams, sockets,
+Workload = Callable[[], object]
+WORKLOADS: tuple[Workload, ...] = (
+    floats, integers, objects, generators, strings, dictionaries, exceptions, regular_expressions, pickles, decimals,
+    syntax_trees, streams, sockets, json_dumps, json_loads, xml, pyexpat, sqlite, sqlite_rows, zlib_compress,
+    zlib_decompress, zlib_checksums, bz2_compress, bz2_decompress, lzma_compress, lzma_decompress, hashlib_sha256,
+    hashlib_sha3, hashlib_blake2b, hashlib_md5, hashlib_short, hashlib_pbkdf2, ssl_handshake, ssl_transfer,
 )  # fmt: skip
 
 
-def least_time(function: Callable[[], object], seconds: float) -> float:
+def least_time(function: Workload, seconds: float) -> float:
     function()
     least, end = float("inf"), time.perf_counter() + seconds
     while time.perf_counter() < end:
@@ -185,4 +293,5 @@ def least_time(function: Callable[[], object], seconds: float) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps({function.__name__: least_time(function, float(sys.argv[1])) for function in WORKLOADS}))
+    chosen = {function.__name__: function for function in WORKLOADS}[sys.argv[1]]
+    print(least_time(chosen, float(sys.argv[2])))

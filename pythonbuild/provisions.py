@@ -6,23 +6,29 @@ one of them has to run, or when the command itself runs something in it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 
+from pythonbuild.config.locks import load_lock, load_root_description
+from pythonbuild.config.model import Lock
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
+from pythonbuild.debian.packages import fetch_debs
+from pythonbuild.debian.unpack import unpack_root
 from pythonbuild.engine import resolve as forecast
 from pythonbuild.engine.events import EventSink, Note
 from pythonbuild.engine.executor import LocalExecutor
 from pythonbuild.engine.keys import dependencies
-from pythonbuild.engine.model import Plan, Step
+from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Plan, Step
 from pythonbuild.engine.store import Store
 from pythonbuild.environments.base import Environment
 from pythonbuild.environments.select import choose
 from pythonbuild.planning import make_plan
-from pythonbuild.preparation import Preparation, fetch_inputs, make_fetcher, prepare, settle_pins
+from pythonbuild.preparation import Preparation, cached_bases, fetch_inputs, make_fetcher, prepare, settle_pins
+from pythonbuild.shipping import code_files
 from pythonbuild.sources.fetch import Fetcher
 
 
@@ -109,3 +115,40 @@ def restricted(plan: Plan, goals: Collection[str]) -> Plan:
         if step.name in wanted:
             wanted.update(dependencies(step))
     return Plan(tuple(step for step in plan.steps if step.name in wanted), tuple(goals))
+
+
+def locked_root(repository: Path, name: str, architecture: str, store: Store, environment: Environment, cache: Path,
+                note: Callable[[str], None]) -> tuple[Path, str]:  # fmt: skip
+    """Return a root filesystem that no target names, and its digest: a directory of the store.
+
+    Its packages are fetched unless the store has what they give. Raises a SourceError when they cannot be had.
+    """
+    lock = load_lock(repository / "cpython-unix" / "locks" / f"{name}-{architecture}.yml")
+    plan = _root_plan(repository, name, lock, {})
+    if forecast.dry_run(plan, store)[0].state != "cached":
+        with Fetcher(cache / "downloads") as fetcher:
+            debs = fetch_debs(lock, fetcher.fetch_file, bases=cached_bases(), locked=False, note=note)
+        plan = _root_plan(repository, name, debs.lock, debs.files)
+    results = LocalExecutor(store, environment, lambda _event: None, jobs=2, cache=cache).execute(plan)
+    digest = results[plan.goals[0]].digest
+    return store.materialise_cached(digest), digest
+
+
+def _root_plan(repository: Path, name: str, lock: Lock, files: Mapping[str, Path]) -> Plan:
+    """Return the plan of one step that unpacks the packages; ``files`` are needed when it runs."""
+    path = repository / "cpython-unix" / "roots" / f"{name}.yml"
+    description = load_root_description(path)
+
+    def unpack(context: CallContext) -> None:
+        unpack_root(description, lock, files, context.out, context.jobs)
+
+    step = Step(
+        name=f"root-{name}",
+        action=CallAction(unpack),
+        files=(InputFile(f"roots/{path.name}", path), *code_files(repository, "debian/unpack.py", "debian/deb.py")),
+        sources=tuple(
+            PinnedFile(PurePosixPath(package.path).name, package.sha256, partial(files.__getitem__, package.name))
+            for package in lock.packages
+        ),
+    )
+    return Plan((step,), goals=(step.name,))

@@ -13,3 +13,4 @@ pin() {
 pin "$@" --output-file ../requirements.txt runtime.in
 pin "$@" --output-file ../requirements-dev.txt development.in
 pin "$@" --output-file signing.txt signing.in
+pin "$@" --output-file benchmarks.txt benchmarks.in

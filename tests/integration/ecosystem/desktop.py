@@ -12,23 +12,12 @@ lock like every other root and kept in the store. Commands run in it without net
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from pythonbuild.build import uncached
-from pythonbuild.config.locks import load_lock, load_root_description
-from pythonbuild.config.model import Lock
-from pythonbuild.debian.apt_sources import mirror_bases
-from pythonbuild.debian.packages import fetch_debs
-from pythonbuild.debian.unpack import unpack_root
-from pythonbuild.engine.executor import LocalExecutor
-from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Plan, Step
 from pythonbuild.engine.store import Store
 from pythonbuild.environments.base import Command, Environment, Mount
-from pythonbuild.shipping import code_files
-from pythonbuild.sources.fetch import Fetcher
+from pythonbuild.provisions import locked_root
 
 TREE = "/opt/Programme für alle/Python 3"
 PLAIN = "/sources"
@@ -42,35 +31,7 @@ _LIMIT_SECONDS = "300"
 
 def desktop_root(repository: Path, store: Store, environment: Environment, cache: Path) -> tuple[Path, str]:
     """Return the root filesystem and its digest; the packages are fetched unless the store has what they give."""
-    lock = load_lock(repository / "cpython-unix/locks/desktop-amd64.yml")
-    plan = _plan(repository, lock, {})
-    if uncached(plan, store):
-        with Fetcher(cache / "downloads") as fetcher:
-            debs = fetch_debs(lock, fetcher.fetch_file, bases=mirror_bases(), locked=False, note=print)
-        plan = _plan(repository, debs.lock, debs.files)
-    results = LocalExecutor(store, environment, lambda _event: None, jobs=2, cache=cache).execute(plan)
-    digest = results[plan.goals[0]].digest
-    return store.materialise_cached(digest), digest
-
-
-def _plan(repository: Path, lock: Lock, files: Mapping[str, Path]) -> Plan:
-    """Return the plan of one step that unpacks the packages; ``files`` are needed when it runs."""
-    path = repository / "cpython-unix/roots/desktop.yml"
-    description = load_root_description(path)
-
-    def unpack(context: CallContext) -> None:
-        unpack_root(description, lock, files, context.out, context.jobs)
-
-    step = Step(
-        name="root-desktop",
-        action=CallAction(unpack),
-        files=(InputFile(f"roots/{path.name}", path), *code_files(repository, "debian/unpack.py", "debian/deb.py")),
-        sources=tuple(
-            PinnedFile(PurePosixPath(package.path).name, package.sha256, partial(files.__getitem__, package.name))
-            for package in lock.packages
-        ),
-    )
-    return Plan((step,), goals=(step.name,))
+    return locked_root(repository, "desktop", "amd64", store, environment, cache, print)
 
 
 @dataclass(frozen=True)
