@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 import zipfile
@@ -41,9 +42,18 @@ def venv_works() -> None:
         directory = Path(f"venv{kind}").resolve()
         python("-I", "-m", "venv", kind, "--without-pip", str(directory))
         code = "import sys, encodings; print(sys.prefix, sys.base_prefix)"
-        output = run(argv("-I", "-c", code, program=directory / "bin/python"))
+        environment = {**os.environ, **({"LD_LIBRARY_PATH": _shipped_libraries()} if kind == "--copies" else {})}
+        output = run(argv("-I", "-c", code, program=directory / "bin/python"), env=environment)
         found = [Path(path).resolve() for path in output.split()]
         assert found == [directory, Path(sys.prefix).resolve()], f"{kind}: {output}"
+
+
+def _shipped_libraries() -> str:
+    """Return where a copied interpreter looks for the shared libraries that are shipped beside the right one, if any:
+    docs/link-choices.rst says that it has to be told.
+    """
+    stdlib = Path(sysconfig.get_path("stdlib"))
+    return str(stdlib.parent) if (stdlib / "link-choices.json").is_file() else ""
 
 
 @works("ensurepip has its wheel")

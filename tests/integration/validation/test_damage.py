@@ -93,7 +93,7 @@ TREE: dict[str, tuple[TreeDamage, str, tuple[str, ...]]] = {
         edit_bytes("build/lib/libz.a", lambda data: data.__setitem__(data.index(b"\x7fELF") + 18, 183)),
         "metadata-object-files", ()),
     "a module too few": (edit_json(lambda plain: plain["build_info"]["extensions"].pop("_csv")), "metadata-extensions",
-                         ("metadata-objects", "metadata-symbols", "elf-libpython")),
+                         ("metadata-objects", "metadata-inittab", "metadata-symbols", "elf-libpython")),
     "a shared module nobody knows": (
         lambda top: shutil.copyfile(next(top.glob(TEST_MODULE)), next(top.glob(TEST_MODULE)).with_name("other.so")),
         "metadata-extensions", ("provenance-complete",)),
@@ -102,7 +102,7 @@ TREE: dict[str, tuple[TreeDamage, str, tuple[str, ...]]] = {
     "builtin, said to be in the core": (extension("math", lambda entry: entry.update(in_core=True)),
                                         "metadata-ownership", ("metadata-init-functions",)),
     "another init function": (extension("math", lambda entry: entry.update(init_fn="PyInit_maths")),
-                              "metadata-init-functions", ("metadata-symbols",)),
+                              "metadata-init-functions", ("metadata-inittab", "metadata-symbols")),
     "a library of the machine": (
         extension("math", lambda entry: entry["links"].append({**entry["links"][0], "name": "readline"})),
         "metadata-links", ()),
@@ -115,8 +115,13 @@ TREE: dict[str, tuple[TreeDamage, str, tuple[str, ...]]] = {
     "a module that is there is told to be left out": (
         edit_json(lambda plain: plain["omitted_extensions"].update(zlib="left out of the build (--without)")),
         "metadata-left-out", ()),
-    "another version's tag": (edit_json(lambda plain: plain["interpreter"].update(python_abi_tag="cp399")),
-                              "metadata-interpreter", ()),
+    "a profile that nobody trained": (
+        edit_json(lambda plain: plain.update(profile={
+            "profdata": "build/Makefile", "sha256": "ab" * 32, "functions": 9, "functions_run": 9, "unused": 0,
+            "hottest": [],
+        })), "metadata-profile", ()),
+    "a C library that no file asks for": (edit_json(lambda plain: plain["interpreter"]["crt_features"].pop()),
+                                          "metadata-interpreter", ()),
     "a link is left out": (extension("zlib", lambda entry: entry.update(links=[], licenses=[], license_paths=[])),
                            "metadata-symbols", ()),
     "an SBOM with a key of its own": (edit_sbom(lambda plain: plain.update(x=1)), "provenance-schema", ()),
@@ -129,7 +134,8 @@ TREE: dict[str, tuple[TreeDamage, str, tuple[str, ...]]] = {
     "a licence is left out": (extension("zlib", lambda entry: entry.update(licenses=[])), "metadata-licences", ()),
     "the interpreter for another processor": (edit_bytes(PROGRAM, lambda data: data.__setitem__(18, 183)),
                                               "elf-machine", ()),
-    "a newer glibc": (edit_bytes(PROGRAM, swap(b"\0GLIBC_2.17\0", b"\0GLIBC_2.38\0")), "elf-glibc-floor", ()),
+    "a newer glibc": (edit_bytes(PROGRAM, swap(b"\0GLIBC_2.17\0", b"\0GLIBC_2.38\0")), "elf-glibc-floor",
+                      ("metadata-interpreter",)),
     "a library that is not everywhere": (edit_bytes(LIBRARY, swap(b"\0libm.so.6\0", b"\0libz.so.1\0")), "elf-needed",
                                          ()),
     "a loader of the build": (
@@ -201,8 +207,9 @@ def test_the_right_one(original: Original) -> None:
     for what in (original.archive, original.tree):
         report = original.run(what)
         assert report.ok, [line for result in report.failed for line in result.lines()]
+        # What there is no room for here: the suites, and to ask the interpreter.
         assert not [result.id for result in report.results if result.outcome != "passed" and what is original.archive
-                    and not result.id.startswith(behaviour.PREFIX)]  # fmt: skip
+                    and not result.id.startswith((behaviour.PREFIX, "metadata-interpreter"))]  # fmt: skip
 
 
 @pytest.fixture

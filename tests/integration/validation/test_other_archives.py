@@ -13,6 +13,7 @@ import pytest
 import zstandard
 
 from pythonbuild.distribution.archive import METADATA, TOP
+from pythonbuild.distribution.sbom_text import NAME as SBOM
 from pythonbuild.validation.checks import Result
 from pythonbuild.validation.description import OWN_FILES
 from pythonbuild.validation.validate import Report
@@ -38,7 +39,7 @@ def as_format_8(members: Iterator[Member]) -> Iterable[Member]:
             to_format(plain, "8")
             content = json.dumps(plain).encode()
             info.size = len(content)
-        if info.name not in {f"{TOP}/{name}" for name in OWN_FILES}:
+        if info.name not in {f"{TOP}/{name}" for name in (*OWN_FILES, SBOM)}:
             yield info, content
 
 
