@@ -403,6 +403,7 @@ CHECKS = (
     schema,
     paths,
     target,
+    profile,
     objects,
     object_files,
     inittab,

@@ -64,6 +64,9 @@ DONE = '{"done": true}'
 
 LIBC = {"name": "c", "path_static": None, "path_dynamic": None, "framework": False, "system": True}
 
+PROFILE = {"profdata": "build/cpython-build.json", "sha256": "ab" * 32, "functions": 9, "functions_run": 9, "unused": 0,
+           "hottest": []}  # fmt: skip
+
 #: (what is spoilt, the check that must see it, words of its finding)
 CASES: dict[str, tuple[Callable[[Bench], object], str, str]] = {
     "no description": (remove("PYTHON.json"), "metadata-format", "PYTHON.json: not there"),
@@ -86,6 +89,14 @@ CASES: dict[str, tuple[Callable[[Bench], object], str, str]] = {
                             "metadata-interpreter", "python_config_vars.A: the interpreter does not know it"),
     "a variable too few": (edit(lambda p: p["interpreter"]["python_config_vars"].pop("SOABI")),
                            "metadata-interpreter", 'python_config_vars.SOABI: not said, the interpreter says "cpy'),
+    "no profile with PGO": (edit(lambda p: p.update(build_options="pgo+lto")), "metadata-profile",
+                            "profile: none, the build options are pgo+lto"),
+    "a profile without PGO": (edit(lambda p: p.update(profile=PROFILE)), "metadata-profile",
+                              "profile: there is one, the build options are noopt"),
+    "another profile": (edit(lambda p: p.update(profile=PROFILE)), "metadata-profile",
+                        f"profile.sha256: {PROFILE['sha256']}, build/cpython-build.json has"),
+    "no profile of LLVM": (edit(lambda p: p.update(profile=PROFILE)), "metadata-profile",
+                           "build/cpython-build.json: begins with"),
     "another tag": (edit(lambda p: p["interpreter"].update(python_tag="cp312")), "metadata-interpreter",
                     'python_tag: "cp312", the interpreter says "cp313"'),
     "a version that it has not": (suite("system", facts=['FACTS {"python_version": "3.13.4"}']), "metadata-interpreter",
@@ -283,7 +294,7 @@ def test_what_was_left_out_on_demand_is_not_missed(bench: Bench, version: str) -
 
 
 def test_what_does_not_apply_says_why(bench: Bench) -> None:
-    bench.edit(lambda plain: plain.update(build_options="pgo+lto"))
+    bench.edit(lambda plain: plain.update(build_options="lto"))
     bench.write("build/Modules/_ssl.o", b"BC\xc0\xde" + b"\0" * 40)
     (bench.top / "build/cpython-build.json").unlink()
     report = bench.run(sysroot=None, rooms={"system": "no environment here"})
