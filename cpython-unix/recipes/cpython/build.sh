@@ -20,8 +20,9 @@ esac
 
 ldversion=$(sed -n 's/^LDVERSION=[[:space:]]*//p' Makefile)
 case $ldversion in *ABIFLAGS*) ldversion=$series$(sed -n 's/^ABIFLAGS=[[:space:]]*//p' Makefile) ;; esac
+# -g0: CPython's configure adds -g to the flags of LTO.
 build() {
-    make "${make_variables[@]}" CFLAGS_NODIST="${compile_flags[*]}" LDFLAGS_NODIST="${link_flags[*]}" "$@"
+    make "${make_variables[@]}" CFLAGS_NODIST="${compile_flags[*]} -g0" LDFLAGS_NODIST="${link_flags[*]} -g0" "$@"
 }
 # What was trained; sharedmods are modules for CPython's own tests.
 build_core() {
@@ -29,7 +30,7 @@ build_core() {
         *+lto+*)
             # What only the build runs is linked from the machine code of the fat objects. (CPython's own flags for these
             # two say ThinLTO, because objects without machine code need it.)
-            make "${make_variables[@]}" CFLAGS_NODIST="${compile_flags[*]}" CONFIGURE_LDFLAGS_NOLTO=-fno-lto \
+            make "${make_variables[@]}" CFLAGS_NODIST="${compile_flags[*]} -g0" CONFIGURE_LDFLAGS_NOLTO=-fno-lto \
                 "PY_CORE_LDFLAGS=\$(PY_LDFLAGS_NOLTO)" Programs/_freeze_module _bootstrap_python
             # One link after the other: each is parallel by itself, and takes the memory of many compilations.
             build python
