@@ -55,6 +55,7 @@ class Run:
         return str(published["sha256"])
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for its marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a folder in one process when several run: they share what their fixtures have built.
 

@@ -42,18 +42,21 @@ def venv_works() -> None:
         directory = Path(f"venv{kind}").resolve()
         python("-I", "-m", "venv", kind, "--without-pip", str(directory))
         code = "import sys, encodings; print(sys.prefix, sys.base_prefix)"
-        environment = {**os.environ, **({"LD_LIBRARY_PATH": _shipped_libraries()} if kind == "--copies" else {})}
+        environment = {**os.environ, **(_shipped_libraries() if kind == "--copies" else {})}
         output = run(argv("-I", "-c", code, program=directory / "bin/python"), env=environment)
         found = [Path(path).resolve() for path in output.split()]
         assert found == [directory, Path(sys.prefix).resolve()], f"{kind}: {output}"
 
 
-def _shipped_libraries() -> str:
-    """Return where a copied interpreter looks for the shared libraries that are shipped beside the right one, if any:
-    docs/link-choices.rst says that it has to be told.
+def _shipped_libraries() -> dict[str, str]:
+    """Return the variable that tells a copied interpreter where the shared libraries are that are shipped beside the
+    right one, if any: docs/link-choices.rst says that it has to be told.
     """
     stdlib = Path(sysconfig.get_path("stdlib"))
-    return str(stdlib.parent) if (stdlib / "link-choices.json").is_file() else ""
+    if not (stdlib / "link-choices.json").is_file():
+        return {}
+    places = [str(stdlib.parent), os.environ.get("LD_LIBRARY_PATH", "")]
+    return {"LD_LIBRARY_PATH": ":".join(filter(None, places))}
 
 
 @works("ensurepip has its wheel")
