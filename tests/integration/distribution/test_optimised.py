@@ -45,7 +45,7 @@ def test_a_source_tree_of_one_s_own(optimised: Run) -> None:
 
 def test_the_profile_is_in_the_archive_and_told_of(optimised: Run) -> None:
     profile = json.loads(read_metadata(optimised.archive))["profile"]
-    assert profile["functions_run"] > 5000
+    assert profile["functions_run"] > 4000
     assert profile["unused"] < profile["functions"] / 50
     assert "_PyEval_EvalFrameDefault" in {entry["function"] for entry in profile["hottest"]}
 
