@@ -9,12 +9,13 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
+from pythonbuild.distribution.output import output_directory
 from pythonbuild.engine import resolve as forecast
 from pythonbuild.engine.events import BuildFinished, EventSink, Note, Published
 from pythonbuild.engine.executor import LocalExecutor
@@ -43,7 +44,7 @@ def build(request: Request, sink: EventSink) -> list[Path]:
     Raises a BuildError: UsageError before anything is done, SourceError before the first step, StepFailedError.
     """
     started = time.monotonic()
-    with _output(request.output), _prepared(request, sink) as (preparation, store):
+    with output_directory(request.output), _prepared(request, sink) as (preparation, store):
         environment = choose(request.environment, lambda text: sink(Note(text)), request.cache)
         try:
             plan = make_plan(preparation.inputs)
@@ -78,32 +79,6 @@ def _telling_the_end(sink: EventSink, started: float, executor: LocalExecutor) -
         ok = True
     finally:
         sink(BuildFinished(ok, time.monotonic() - started, executor.logs))
-
-
-@contextmanager
-def _output(output: Path) -> Iterator[None]:
-    """Check the output directory; a build that fails does not leave an empty one that it has made."""
-    was_there = output.exists()
-    check_output(output)
-    try:
-        yield
-    except BaseException:
-        if not was_there:
-            with suppress(OSError):
-                output.rmdir()
-        raise
-
-
-def check_output(output: Path) -> None:
-    """Make the output directory and make sure, before hours of work, that it can be written. Raises OutputError."""
-    probe = output / f".writable-{os.getpid()}"
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OutputError(f"--output: {output} cannot be written", found=error.strerror,
-                          advice="name a directory that can") from error  # fmt: skip
 
 
 def publish(plan: Plan, trees: dict[str, str], store: Store, output: Path, sink: EventSink) -> dict[Path, str]:

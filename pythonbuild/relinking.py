@@ -12,8 +12,7 @@ of the archive is what PYTHON.json says: so this is also the proof that it says 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from pythonbuild.distribution.binaries import crt_features
 from pythonbuild.distribution.later_json import read_any_format
 from pythonbuild.distribution.link_choices import SHIPPED, read_choices, still_linked, write_choices
 from pythonbuild.distribution.origins import files
+from pythonbuild.distribution.output import output_directory
 from pythonbuild.distribution.relink_choice import Choice, Wishes, choose
 from pythonbuild.distribution.relink_files import (
     installed_tables,
@@ -43,7 +43,7 @@ from pythonbuild.distribution.relinkable import Relinkable
 from pythonbuild.engine.events import EventSink, Note, Published
 from pythonbuild.engine.workdir import WorkDirectory
 from pythonbuild.environments.base import Command, Mount
-from pythonbuild.errors import OutputError, UsageError, ValidationError
+from pythonbuild.errors import UsageError, ValidationError
 from pythonbuild.provisions import Provisions, provisions
 from pythonbuild.validation.room import runs_here
 from pythonbuild.validation.validate import validate
@@ -139,7 +139,7 @@ def _relink(
     _tell_sbom(top, old, compiler.version)
     _check(directory, target, archive.path)
     out = _output(provided.request.output, choice.wanted, top)
-    with _output_directory(out.parent):
+    with output_directory(out.parent):
         packed = pack(directory, out, _time(archive.path), threads=provided.request.jobs, quick=True)
     sink(Published(packed.path, packed.size, packed.sha256))
     floor = read_relinkable(new, METADATA).libc_floor or linked.glibc
@@ -207,23 +207,6 @@ def _output(output: Path, wanted: Relinkable, top: Path) -> Path:
             digest.update((top / path).read_bytes())
     name = f"cpython-{wanted.version}-{wanted.triple}-{wanted.options}-relinked-{digest.hexdigest()[:12]}.tar.zst"
     return output / name
-
-
-@contextmanager
-def _output_directory(output: Path) -> Iterator[None]:
-    """Make the output directory; what fails does not leave an empty one that was made for it."""
-    was_there = output.exists()
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"--output: {output} cannot be made", found=error.strerror) from error
-    try:
-        yield
-    except BaseException:
-        if not was_there:
-            with suppress(OSError):
-                output.rmdir()
-        raise
 
 
 def _time(archive: Path) -> int:

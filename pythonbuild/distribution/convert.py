@@ -13,7 +13,6 @@ import json
 import os
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -31,10 +30,10 @@ from pythonbuild.distribution.archive import (
 )
 from pythonbuild.distribution.later_json import FORMATS, FormatError, between_later, format_of, plain_text, to_later
 from pythonbuild.distribution.names import ArchiveName
+from pythonbuild.distribution.output import output_directory
 from pythonbuild.distribution.python_json import FORMAT_VERSION, named_paths, read_python_json
 from pythonbuild.distribution.schemas import problems
 from pythonbuild.engine.trees import DIRECTORY, Entry, Tree
-from pythonbuild.errors import OutputError
 
 
 def convert(archive: Path, version: str, output: Path, *, threads: int = 0) -> Packed:
@@ -46,7 +45,7 @@ def convert(archive: Path, version: str, output: Path, *, threads: int = 0) -> P
     text = convert_description(read_metadata(archive), version, f"{archive}: {METADATA}")
     plain = json.loads(text)
     entries: dict[str, Entry] = {TOP: DIRECTORY}
-    with _directory(output):
+    with output_directory(output):
         beside = output / f".convert-{os.getpid()}.tar.zst"
         try:
             packed = write_archive(beside, _members(archive, text.encode(), entries), threads=threads)
@@ -58,24 +57,6 @@ def convert(archive: Path, version: str, output: Path, *, threads: int = 0) -> P
         finally:
             beside.unlink(missing_ok=True)
     return replace(packed, path=output / str(name))
-
-
-@contextmanager
-def _directory(output: Path) -> Iterator[None]:
-    """Make the output directory; what fails does not leave an empty one that was made for it."""
-    was_there = output.exists()
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"--output: {output} cannot be written", found=error.strerror,
-                          advice="name a directory that can") from error  # fmt: skip
-    try:
-        yield
-    except BaseException:
-        if not was_there:
-            with suppress(OSError):
-                output.rmdir()
-        raise
 
 
 def convert_description(text: str, version: str, where: str) -> str:

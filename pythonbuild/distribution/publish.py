@@ -27,7 +27,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from urllib.parse import quote
 
 from pythonbuild.distribution.identity import identify
 from pythonbuild.distribution.names import ArchiveName, ArchiveNameError, read_name
+from pythonbuild.distribution.output import no_empty_one_left
 from pythonbuild.distribution.signing import SUFFIXES, Signer
 from pythonbuild.engine.files import FileLock
 from pythonbuild.errors import DistributionError, NoSpaceError, OutputError, UsageError
@@ -120,7 +121,7 @@ def publish(archives: Sequence[Path], directory: Path, base_url: str = "", signe
         if not path.is_file():
             raise UsageError(f"publish: no such file {path}")
     checked = {path: identify(path)[1] for path in archives}
-    with _written(directory), _new_directory(directory):
+    with _written(directory), no_empty_one_left(directory):
         directory.mkdir(parents=True, exist_ok=True)
         lock = FileLock(directory / ".publishing")
         lock.acquire()
@@ -140,19 +141,6 @@ def _written(directory: Path) -> Iterator[None]:
             raise NoSpaceError(f"publish: no space left in {directory}", advice="free some") from error
         raise OutputError(f"publish: {error.filename or directory} cannot be written", found=error.strerror,
                           advice="name a directory that can") from error  # fmt: skip
-
-
-@contextmanager
-def _new_directory(directory: Path) -> Iterator[None]:
-    """What fails does not leave an empty directory that was made for it."""
-    was_there = directory.exists()
-    try:
-        yield
-    except BaseException:
-        if not was_there:
-            with suppress(OSError):
-                directory.rmdir()
-        raise
 
 
 def _sweep(directory: Path) -> None:

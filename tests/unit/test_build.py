@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pythonbuild.build import _output, check_output, publish, relock
+from pythonbuild.build import publish, relock
+from pythonbuild.distribution.output import check_output, output_directory
 from pythonbuild.engine.events import Event, Published
 from pythonbuild.engine.model import CallAction, Plan, Step
 from pythonbuild.engine.store import Store
@@ -56,12 +57,12 @@ def test_an_output_that_is_no_directory(tmp_path: Path) -> None:
         check_output(tmp_path / "file" / "dist")
 
 
-def test_a_failed_build_leaves_no_empty_output(tmp_path: Path) -> None:
+def test_a_failed_build_leaves_no_emptyoutput_directory(tmp_path: Path) -> None:
     for name in ("new", "there"):
         output = tmp_path / name
         if name == "there":
             output.mkdir()
-        with pytest.raises(OutputError, match="on purpose"), _output(output):
+        with pytest.raises(OutputError, match="on purpose"), output_directory(output):
             raise OutputError("on purpose")
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
