@@ -58,10 +58,9 @@ def commands(part: str, bin_dir: Path, arguments: list[str]) -> list[list[str]]:
             [str(bin_dir / "shellcheck"), *shell_scripts()],
         ]
     # Two at once: one waits for a build or a signal while the other works. tests/integration/conftest.py says which
-    # tests stay together.
-    together = "loadgroup" if part == "integration" else "loadfile"
-    return [[python, "-m", "pytest", "-p", "no:cacheprovider", "--durations=15", "-n", "2", "--dist", together,
-             f"tests/{part}", *arguments]]  # fmt: skip
+    # tests stay together; they begin in the order of their names, the longest early.
+    return [[python, "-m", "pytest", "-p", "no:cacheprovider", "--durations=15", "-n", "2", "--dist", "loadscope",
+             "--no-loadscope-reorder", f"tests/{part}", *arguments]]  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:

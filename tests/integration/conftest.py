@@ -13,10 +13,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 REPOSITORY = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("PYTHONBUILD_TEST_CACHE") or REPOSITORY / "build").resolve()
@@ -55,15 +56,20 @@ class Run:
         return str(published["sha256"])
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for its marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a folder in one process when several run: they share what their fixtures have built.
+class _ByFolder(LoadScopeScheduling):  # type: ignore[misc]
+    """Keeps the tests of a folder in one process when several run: they share what their fixtures have built.
 
     The main job's are the longest, and each file of them stands by itself.
     """
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(item.path.stem if folder == "distribution" else folder))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = PurePosixPath(nodeid.partition("::")[0])
+        return str(file if file.parent.name == "distribution" else file.parent)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Called by pytest-xdist with ``-n``."""
+    return _ByFolder(config, log)
 
 
 def command(checkout: Path, arguments: Sequence[str], cache: Path) -> list[str]:
