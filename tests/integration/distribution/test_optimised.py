@@ -54,5 +54,5 @@ def test_its_profile_gives_it_again(optimised: Run, tree: Path, tmp_path: Path) 
     """The step that uses the profile is the same, whichever way the profile came: nothing is compiled again."""
     again = build(tmp_path / "dist", "--python-source", str(tree), "--options", "pgo+lto", "--profile",
                   str(optimised.archive))  # fmt: skip
-    assert again.built == [f"cpython-profile-{VERSION}"]
+    assert set(again.built) <= {f"cpython-profile-{VERSION}"}
     assert again.sha256 == optimised.sha256
