@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import comparing, workloads
 from benchmarks.comparing import note
+from benchmarks.library import take_from_base
 from benchmarks.packages import packages_for
 from benchmarks.peers import HERE, SCRIPTS, Peer, Rooms
 from benchmarks.pyperformance import BENCHMARKS, SUBSET, Benchmark, Place, key, make_tasks, read_benchmarks
@@ -55,14 +56,16 @@ def micro_jobs(only: Sequence[str], seconds: float) -> list[Workload]:
     return [Workload(name, seconds) for name in chosen(only, names)]
 
 
-def pyperformance_jobs(peers: Sequence[Peer], rooms: Rooms, only: Sequence[str],
+def pyperformance_jobs(peers: Sequence[Peer], rooms: Rooms, only: Sequence[str], library: Sequence[str],
                        *, full: bool, cpu: bool) -> tuple[Sequence[Job], dict[str, str]]:  # fmt: skip
     """Return pyperformance's benchmarks as jobs, and why some are none."""
+    if library:
+        take_from_base(library, peers)
     packages = {key(peer): packages_for(peer, rooms, note) for peer in peers}
     known: dict[str, Benchmark] = read_benchmarks(packages[key(peers[0])] / BENCHMARKS)
     names = chosen(only, list(known)) if only or full else list(SUBSET)
     note(f"calibrating {len(names)} benchmarks")
-    return make_tasks([known[name] for name in names], peers, Place(packages, cpu), note)
+    return make_tasks([known[name] for name in names], peers, Place(packages, cpu, bool(library)), note)
 
 
 def main() -> int:
@@ -77,14 +80,21 @@ def main() -> int:
         help="of pyperformance: as on the wall, or of the processor, for a busy machine [%(default)s]",
     )
     parser.add_argument("--only", default="", metavar="NAME,…", help="only these benchmarks or workloads")
+    parser.add_argument(
+        "--library",
+        default="",
+        metavar="MODULE,…",
+        help="of pyperformance: let all import these modules of the base's standard library",
+    )
     parser.add_argument("--seconds", type=float, default=0.2, help="of a workload in a turn [%(default)s]")
     arguments: argparse.Namespace = parser.parse_args()
     only = [name for name in arguments.only.split(",") if name]
+    library = [name for name in arguments.library.split(",") if name]
 
     def make_jobs(peers: Sequence[Peer], rooms: Rooms) -> tuple[Sequence[Job], dict[str, str]]:
         if arguments.workloads:
             return micro_jobs(only, arguments.seconds), {}
-        return pyperformance_jobs(peers, rooms, only, full=arguments.full, cpu=arguments.clock == "cpu")
+        return pyperformance_jobs(peers, rooms, only, library, full=arguments.full, cpu=arguments.clock == "cpu")
 
     kind = "Workloads" if arguments.workloads else "pyperformance" + ("" if arguments.full or only else " subset")
     if arguments.clock == "cpu" and not arguments.workloads:

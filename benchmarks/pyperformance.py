@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.library import LIBRARY
 from benchmarks.peers import HERE, PACKAGES, SCRIPTS, WORK, BenchmarkError, Peer
 from pythonbuild.environments.base import Mount
 
@@ -48,10 +49,11 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the packages of each series are, and by which clock their benchmarks are run."""
+    """Where the packages of each series are, by which clock, and whether LIBRARY comes first."""
 
     packages: Mapping[str, Path]
     cpu: bool = False
+    library: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,8 @@ def _work(benchmark: Benchmark, peer: Peer, place: Place, words: Sequence[str], 
     if place.cpu:
         argv = (f"{SCRIPTS}/cpu_clock.py", *argv)
     mounts = (Mount(place.packages[key(peer)], PACKAGES), Mount(HERE, SCRIPTS))
-    peer.run(argv, mounts, PYTHONPATH=f"{PACKAGES}:{own}", PYTHONHASHSEED=str(seed))
+    path = f"{LIBRARY}:{PACKAGES}:{own}" if place.library else f"{PACKAGES}:{own}"
+    peer.run(argv, mounts, PYTHONPATH=path, PYTHONHASHSEED=str(seed))
     return read_results(json.loads(output.read_text(encoding="utf-8")))
 
 
