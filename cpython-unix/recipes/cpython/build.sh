@@ -6,6 +6,7 @@
 #
 # BUILD_OPTIONS: noopt, debug, pgo, lto or pgo+lto.
 
+python3 /recipe/freeze_more.py
 # shellcheck source=cpython-unix/recipes/cpython/prepare.sh
 . /recipe/prepare.sh
 
@@ -24,6 +25,18 @@ case $ldversion in *ABIFLAGS*) ldversion=$series$(sed -n 's/^ABIFLAGS=[[:space:]
 build() {
     make "${make_variables[@]}" CFLAGS_NODIST="${compile_flags[*]} -g0" LDFLAGS_NODIST="${link_flags[*]} -g0" "$@"
 }
+# Linked once to learn what the functions are called and how they lie, and again with what a start needs side by side.
+# The second time takes two seconds: the cache has what was compiled.
+build_ordered_python() {
+    local flags=("${link_flags[@]}")
+    link_flags+=(-Wl,--thinlto-cache-dir=/build/thinlto)
+    build python
+    llvm-nm --numeric-sort python | python3 /recipe/order.py /recipe/starting.txt >/build/order.txt
+    rm python
+    link_flags+=(-Wl,--symbol-ordering-file=/build/order.txt -Wl,--no-warn-symbol-ordering)
+    build python
+    link_flags=("${flags[@]}")
+}
 # What was trained; sharedmods are modules for CPython's own tests.
 build_core() {
     case +$BUILD_OPTIONS+ in
@@ -33,7 +46,7 @@ build_core() {
             make "${make_variables[@]}" CFLAGS_NODIST="${compile_flags[*]} -g0" CONFIGURE_LDFLAGS_NOLTO=-fno-lto \
                 "PY_CORE_LDFLAGS=\$(PY_LDFLAGS_NOLTO)" Programs/_freeze_module _bootstrap_python
             # One link after the other: each is parallel by itself, and takes the memory of many compilations.
-            build python
+            build_ordered_python
             ;;
     esac
     build python "libpython$ldversion.so" libpython3.so "libpython$ldversion.a" platform

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -91,3 +92,22 @@ def test_tkinter_patch_is_where_it_is_compiled(archive: Path, tmp_path: Path) ->
         if "init_tcl(interp) ==" in line:
             depths.append(depth)
     assert depths == [0]
+
+
+def test_encodings_can_be_frozen(archive: Path, tmp_path: Path) -> None:
+    """CPython's own tool takes the longer list, and what it wrote is what its Makefile and its tables will have."""
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            name = member.name.partition("/")[2]
+            if re.match(r"(Makefile\.pre\.in|Python/frozen\.c|Tools/|PCbuild/|Lib/)", name) and member.isfile():
+                content = tar.extractfile(member)
+                assert content is not None
+                (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / name).write_bytes(content.read())
+    subprocess.run([sys.executable, UNIX / "recipes/cpython/freeze_more.py"], cwd=tmp_path, check=True)
+    table = (tmp_path / "Python/frozen.c").read_text().partition("stdlib_modules[] =")[2].partition("sentinel")[0]
+    entries = dict(re.findall(r'\{"([\w.]+)", \w+, .*?(true|false)', table))
+    assert entries["encodings"] == "true"
+    assert entries.keys() >= {"encodings.utf_8", "encodings.idna", "encodings.aliases", "linecache", "os"}
+    makefile = (tmp_path / "Makefile.pre.in").read_text()
+    assert "Python/frozen_modules/encodings.utf_8.h: Lib/encodings/utf_8.py $(FREEZE_MODULE_DEPS)" in makefile

@@ -11,9 +11,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
-from pythonbuild.distribution.archive import read_metadata
-from tests.integration.conftest import CACHE, Run, build
+from pythonbuild.distribution.archive import read_metadata, unpack
+from tests.integration.conftest import CACHE, REPOSITORY, Run, build
 
 VERSION = "3.13.5"
 
@@ -48,6 +50,39 @@ def test_the_profile_is_in_the_archive_and_told_of(optimised: Run) -> None:
     assert profile["functions_run"] > 4000
     assert profile["unused"] < profile["functions"] / 50
     assert "_PyEval_EvalFrameDefault" in {entry["function"] for entry in profile["hottest"]}
+
+
+@pytest.fixture(scope="module")
+def install(optimised: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("unpacked")
+    unpack(optimised.archive, place)
+    return place / "python/install"
+
+
+def test_a_start_reads_no_module_from_a_file(install: Path) -> None:
+    """Encodings that no start needs are found, too; and all know where their sources are."""
+    code = "import linecache, encodings.idna, sys; print(sorted(m.__spec__.origin for m in (encodings, linecache)))"
+    done = subprocess.run([install / "bin/python3", "-I", "-c", f"{code}; print(encodings.idna.__file__)"],
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    assert done.stdout.splitlines() == ["['frozen', 'frozen']", str(install / "lib/python3.13/encodings/idna.py")]
+    code = "import sys; print([m for m, o in sys.modules.items() if getattr(o, '__cached__', None)])"
+    done = subprocess.run([install / "bin/python3", "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_the_functions_of_a_start_lie_together(install: Path) -> None:
+    names = set((REPOSITORY / "cpython-unix/recipes/cpython/starting.txt").read_text().splitlines())
+    with (install / "bin/python3").open("rb") as file:
+        elf = ELFFile(file)
+        text, table = elf.get_section_by_name(".text"), elf.get_section_by_name(".symtab")
+        assert text is not None
+        assert isinstance(table, SymbolTableSection)
+        start, size = text["sh_addr"], text["sh_size"]
+        functions = [(symbol["st_value"], symbol.name.partition(".llvm.")[0]) for symbol in table.iter_symbols()
+                     if symbol["st_info"]["type"] == "STT_FUNC" and symbol["st_size"]]  # fmt: skip
+    places = sorted(address - start for address, name in functions if name in names)
+    assert len(places) > 800
+    assert places[len(places) * 9 // 10] < size / 4, "spread over the whole of the code"
 
 
 def test_its_profile_gives_it_again(optimised: Run, tree: Path, tmp_path: Path) -> None:
