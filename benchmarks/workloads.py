@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import bz2
+import ctypes
 import decimal
 import hashlib
 import io
@@ -23,10 +24,12 @@ import sqlite3
 import ssl
 import sys
 import time
+import uuid
 import xml.etree.ElementTree as ET
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from xml.parsers import expat
 
 _RANDOM = random.Random(20261122)
@@ -38,7 +41,12 @@ _RECORDS = [
 _JSON = json.dumps(_RECORDS)
 _XML = "<r>" + "".join(f"<e id='{i}'><n>{word}</n></e>" for i, word in enumerate(_WORDS[:600])) + "</r>"
 _BYTES = _TEXT.encode() * 4
-_ZLIB, _BZIP2, _XZ = zlib.compress(_BYTES), bz2.compress(_BYTES), lzma.compress(_BYTES)
+#: What is compressed: text, a data format, and little-endian numbers, 250 kB in all.
+_MIXTURE = _BYTES + (_JSON * 3).encode() + pickle.dumps([_RANDOM.gauss(0, 1) for _ in range(8000)])
+_ZLIB, _BZIP2, _XZ = zlib.compress(_MIXTURE), bz2.compress(_MIXTURE), lzma.compress(_MIXTURE)
+_XZ_OF_ZEROS = lzma.compress(bytes(1 << 21), preset=0)
+_LABS = ctypes.CDLL(None).labs
+_LABS.argtypes, _LABS.restype = [ctypes.c_long], ctypes.c_long
 _CERTIFICATE = Path(__file__).with_name("certificate.pem")
 
 
@@ -141,34 +149,94 @@ def pyexpat() -> object:
     return names
 
 
-def sqlite() -> object:
+def elementtree() -> object:
+    root = ET.Element("r")
+    for word in _WORDS[:600]:
+        ET.SubElement(root, "e", {"word": word}).text = word
+    return ET.fromstring(ET.tostring(root)).findall("e[@word]")
+
+
+_Rows = Iterable[Mapping[str, Any] | Sequence[Any]]
+
+
+def _table(
+    values: str, rows: _Rows, columns: str = "id integer primary key, name text, value real"
+) -> sqlite3.Connection:
     base = sqlite3.connect(":memory:")
-    base.execute("create table t (id integer primary key, name text, value real)")
-    base.executemany("insert into t values (:id, :name, :value)", _RECORDS)
+    base.execute(f"create table t ({columns})")
+    base.executemany(f"insert into t values ({values})", rows)
+    return base
+
+
+def sqlite() -> object:
+    base = _table(":id, :name, :value", _RECORDS)
     return base.execute("select a.name, sum(b.value) from t a join t b on a.id % 30 = b.id group by a.name").fetchall()
 
 
 def sqlite_rows() -> object:
-    base = sqlite3.connect(":memory:")
-    base.execute("create table t (word text)")
-    base.executemany("insert into t values (?)", ((word,) for word in _WORDS))
+    base = _table("?", ((word,) for word in _WORDS), "word text")
     return [base.execute("select word from t where rowid = ?", (i,)).fetchone() for i in range(1, len(_WORDS), 4)]
 
 
+def sqlite_insert() -> object:
+    base = _table("?, ?, ?", ((i, word, i / 7) for i, word in enumerate(_WORDS)))
+    base.execute("create index by_name on t (name)")
+    base.execute("update t set value = value * 2, name = name || '!' where id % 3 = 0")
+    return base.total_changes
+
+
+_BASE = _table("?, ?, ?", ((i, word, i / 7) for i, word in enumerate(_WORDS)))
+_BASE.execute("create index by_name on t (name)")
+
+
+def sqlite_select() -> object:
+    return _BASE.execute("select name, count(*), sum(value) from t where value > 9 and name like '%a%' group by name "
+                         "order by 3 desc").fetchall()  # fmt: skip
+
+
+def sqlite_join() -> object:
+    return _BASE.execute("select count(*) from t a join t b on b.name = a.name join t c on c.id = b.id + 1").fetchall()
+
+
+def sqlite_json() -> object:
+    return sqlite3.connect(":memory:").execute(
+        "select sum(value ->> '$.value'), group_concat(value ->> '$.tags[0]') from json_each(?)", (_JSON,)
+    ).fetchall()  # fmt: skip
+
+
+def sqlite_search() -> object:
+    base = sqlite3.connect(":memory:")
+    base.execute("create virtual table t using fts5(words)")
+    base.executemany("insert into t values (?)", ((" ".join(_WORDS[i : i + 20]),) for i in range(0, len(_WORDS), 10)))
+    return base.execute("select count(*) from t where t match 'a* or b*'").fetchall()
+
+
 def zlib_compress() -> object:
-    return zlib.compress(_BYTES, 6)
+    return zlib.compress(_MIXTURE, 6)
+
+
+def zlib_compress_1() -> object:
+    return zlib.compress(_MIXTURE, 1)
+
+
+def zlib_compress_9() -> object:
+    return zlib.compress(_MIXTURE, 9)
 
 
 def zlib_decompress() -> object:
     return [zlib.decompress(_ZLIB) for _ in range(8)]
 
 
-def zlib_checksums() -> object:
-    return [zlib.crc32(_BYTES) + zlib.adler32(_BYTES) for _ in range(16)]
+def zlib_crc32() -> object:
+    return [zlib.crc32(_BYTES) for _ in range(40)]
+
+
+def zlib_adler32() -> object:
+    return [zlib.adler32(_BYTES) for _ in range(40)]
 
 
 def bz2_compress() -> object:
-    return bz2.compress(_BYTES)
+    return bz2.compress(_MIXTURE)
 
 
 def bz2_decompress() -> object:
@@ -176,11 +244,19 @@ def bz2_decompress() -> object:
 
 
 def lzma_compress() -> object:
-    return lzma.compress(_BYTES, preset=1)
+    return lzma.compress(_MIXTURE, preset=1)
+
+
+def lzma_compress_6() -> object:
+    return lzma.compress(_BYTES, preset=6)
 
 
 def lzma_decompress() -> object:
     return [lzma.decompress(_XZ) for _ in range(4)]
+
+
+def lzma_crc64() -> object:
+    return len(lzma.decompress(_XZ_OF_ZEROS))  # quickly expanded, so mostly checked
 
 
 def _hash(name: str) -> object:
@@ -189,6 +265,14 @@ def _hash(name: str) -> object:
 
 def hashlib_sha256() -> object:
     return _hash("sha256")
+
+
+def hashlib_sha1() -> object:
+    return _hash("sha1")
+
+
+def hashlib_sha512() -> object:
+    return _hash("sha512")
 
 
 def hashlib_sha3() -> object:
@@ -211,23 +295,23 @@ def hashlib_pbkdf2() -> object:
     return hashlib.pbkdf2_hmac("sha256", b"word", b"salt", 5000)
 
 
-def _contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+def _contexts(ciphers: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     server.load_cert_chain(_CERTIFICATE)
     client.load_verify_locations(_CERTIFICATE)
+    if ciphers:  # TLS 1.3's cannot be chosen in Python
+        client.maximum_version = ssl.TLSVersion.TLSv1_2
+        server.set_ciphers(ciphers)
     return server, client
-
-
-_SERVER, _CLIENT = _contexts()
 
 
 class _Connection:
     """Both ends of a connection, with nothing but memory between them."""
 
-    def __init__(self) -> None:
+    def __init__(self, contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
         up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.server = _SERVER.wrap_bio(up, down, server_side=True)
-        self.client = _CLIENT.wrap_bio(down, up, server_hostname="benchmark.invalid")
+        self.server = contexts[0].wrap_bio(up, down, server_side=True)
+        self.client = contexts[1].wrap_bio(down, up, server_hostname="benchmark.invalid")
         waiting = [self.client, self.server]
         while waiting:  # each says its part until it has to wait for the other's
             end = waiting.pop(0)
@@ -245,15 +329,33 @@ class _Connection:
         return received
 
 
-_CONNECTION = _Connection()
+_CONTEXTS = _contexts("")
+_AES, _CHACHA = _Connection(_CONTEXTS), _Connection(_contexts("CHACHA20"))
 
 
 def ssl_handshake() -> object:
-    return _Connection().client.version()
+    return _Connection(_CONTEXTS).client.version()
 
 
-def ssl_transfer() -> object:
-    return [_CONNECTION.transfer(_BYTES) for _ in range(16)]
+def ssl_aes() -> object:
+    return [_AES.transfer(_BYTES) for _ in range(16)]
+
+
+def ssl_chacha() -> object:
+    return [_CHACHA.transfer(_BYTES) for _ in range(16)]
+
+
+def decimal_digits() -> object:
+    with decimal.localcontext(prec=4000):
+        return decimal.Decimal(2).sqrt() * decimal.Decimal(3).sqrt() / 7
+
+
+def ctypes_calls() -> object:
+    return sum(_LABS(-i) for i in range(5000))
+
+
+def uuids() -> object:
+    return [(uuid.uuid1(), uuid.uuid4()) for _ in range(300)]
 
 
 def streams() -> object:
@@ -276,9 +378,12 @@ def sockets() -> object:
 Workload = Callable[[], object]
 WORKLOADS: tuple[Workload, ...] = (
     floats, integers, objects, generators, strings, dictionaries, exceptions, regular_expressions, pickles, decimals,
-    syntax_trees, streams, sockets, json_dumps, json_loads, xml, pyexpat, sqlite, sqlite_rows, zlib_compress,
-    zlib_decompress, zlib_checksums, bz2_compress, bz2_decompress, lzma_compress, lzma_decompress, hashlib_sha256,
-    hashlib_sha3, hashlib_blake2b, hashlib_md5, hashlib_short, hashlib_pbkdf2, ssl_handshake, ssl_transfer,
+    syntax_trees, streams, sockets, json_dumps, json_loads, xml, pyexpat, elementtree, sqlite, sqlite_rows,
+    sqlite_insert, sqlite_select, sqlite_join, sqlite_json, sqlite_search, zlib_compress, zlib_compress_1,
+    zlib_compress_9, zlib_decompress, zlib_crc32, zlib_adler32, bz2_compress, bz2_decompress, lzma_compress,
+    lzma_compress_6, lzma_decompress, lzma_crc64, hashlib_sha1, hashlib_sha256, hashlib_sha512, hashlib_sha3,
+    hashlib_blake2b, hashlib_md5, hashlib_short, hashlib_pbkdf2, ssl_handshake, ssl_aes, ssl_chacha, decimal_digits,
+    ctypes_calls, uuids,
 )  # fmt: skip
 
 

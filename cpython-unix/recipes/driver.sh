@@ -46,7 +46,7 @@ export SOURCE_DATE_EPOCH
 for patch in /recipe/patches/*.patch; do
     if [ -e "$patch" ]; then
         echo "applying ${patch##*/}"
-        patch -p1 --batch --forward --no-backup-if-mismatch -i "$patch"
+        patch -p1 --batch --forward --fuzz=0 --no-backup-if-mismatch -i "$patch"
     fi
 done
 

@@ -75,13 +75,13 @@ export PANEL_CFLAGS="-I$PREFIX/include" PANEL_LIBS='-lpanelw -lncursesw'
 
 if [ "$minor" -le 13 ]; then
     for patch in /recipe/patches-before-3.14/*.patch; do
-        patch -p1 --batch --forward --no-backup-if-mismatch -i "$patch"
+        patch -p1 --batch --forward --fuzz=0 --no-backup-if-mismatch -i "$patch"
     done
 fi
 
 # Releases from before OpenSSL 3.2 (3.11.2 is one) take the end of the last certificate for an error.
 if ! grep -q 'BIO_eof(biobuf)' Modules/_ssl.c; then
-    patch -p1 --batch --forward --no-backup-if-mismatch -i /recipe/patches-old-ssl/certificates-end.patch
+    patch -p1 --batch --forward --fuzz=0 --no-backup-if-mismatch -i /recipe/patches-old-ssl/certificates-end.patch
 fi
 
 cp /tools/cpython/Setup.local Modules/Setup.local
