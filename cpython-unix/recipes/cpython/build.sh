@@ -29,11 +29,11 @@ build() {
 # The second time takes two seconds: the cache has what was compiled.
 build_ordered_python() {
     local flags=("${link_flags[@]}")
-    link_flags+=(-Wl,--thinlto-cache-dir=/build/thinlto)
-    build python
+    link_flags+=("-Wl,--thinlto-cache-dir=/build/thinlto")
+    build python LINKCC="python3 /recipe/measured.py $LINKCC"
     llvm-nm --numeric-sort python | python3 /recipe/order.py /recipe/starting.txt >/build/order.txt
     rm python
-    link_flags+=(-Wl,--symbol-ordering-file=/build/order.txt -Wl,--no-warn-symbol-ordering)
+    link_flags+=("-Wl,--symbol-ordering-file=/build/order.txt" "-Wl,--no-warn-symbol-ordering")
     build python
     link_flags=("${flags[@]}")
 }
@@ -45,7 +45,10 @@ build_core() {
             # two say ThinLTO, because objects without machine code need it.)
             make "${make_variables[@]}" CFLAGS_NODIST="${compile_flags[*]} -g0" CONFIGURE_LDFLAGS_NOLTO=-fno-lto \
                 "PY_CORE_LDFLAGS=\$(PY_LDFLAGS_NOLTO)" Programs/_freeze_module _bootstrap_python
-            # One link after the other: each is parallel by itself, and takes the memory of many compilations.
+            # One link after the other: each is parallel by itself, and takes the memory of many compilations. Left alone
+            # the linker would take every processor of the machine, not only those that the build may use.
+            jobs=${MAKEFLAGS#*-j}
+            link_flags+=("-Wl,--threads=${jobs%% *}")
             build_ordered_python
             ;;
     esac
