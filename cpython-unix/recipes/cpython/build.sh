@@ -6,7 +6,10 @@
 #
 # BUILD_OPTIONS: noopt, debug, pgo, lto or pgo+lto.
 
-python3 /recipe/freeze_more.py
+case $SOURCE_VERSION in
+    3.11.* | 3.12.*) ;;
+    *) python3 /recipe/freeze_more.py ;;
+esac
 # shellcheck source=cpython-unix/recipes/cpython/prepare.sh
 . /recipe/prepare.sh
 

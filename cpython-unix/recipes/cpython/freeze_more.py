@@ -6,7 +6,8 @@ interpreter: it starts 5 % faster. All encodings are, not only those of a start:
 directory (an embedded interpreter with its library in a zip file) finds frozen submodules only.
 
 Of what is frozen, tracebacks show no source lines, and an edited source counts with ``-X frozen_modules=off`` only. So
-modules that people debug stay files.
+modules that people debug stay files. Before 3.13 nothing is added: frozen modules are C structures there, all encodings
+have 5 MB of them, and libpython.so would have each of their pointers relocated whenever a program starts.
 """
 
 from __future__ import annotations
@@ -16,16 +17,14 @@ from pathlib import Path
 
 #: As CPython's tool spells them. linecache: ``-c`` imports it since 3.13.
 MODULES = ["<encodings.*>", "linecache"]
-#: 3.11 has it in the second.
-TOOLS = ("Tools/build", "Tools/scripts")
+TOOLS = Path("Tools/build")
 
 
 def main(source: Path) -> None:
     """Let CPython's own tool write Makefile.pre.in and Python/frozen.c with a longer list."""
-    directory = next((source / name for name in TOOLS if (source / name / "freeze_modules.py").is_file()), None)
-    if directory is None:
-        sys.exit(f"freeze_modules.py is in none of {', '.join(TOOLS)}: CPython has moved it")
-    sys.path.insert(0, str(directory.resolve()))
+    if not (source / TOOLS / "freeze_modules.py").is_file():
+        sys.exit(f"freeze_modules.py is not in {TOOLS}: CPython has moved it")
+    sys.path.insert(0, str((source / TOOLS).resolve()))
     import freeze_modules  # a file of the source that is being built
 
     # Before the modules for tests, whose section is a table of its own in frozen.c.

@@ -96,6 +96,8 @@ def test_tkinter_patch_is_where_it_is_compiled(archive: Path, tmp_path: Path) ->
 
 def test_encodings_can_be_frozen(archive: Path, tmp_path: Path) -> None:
     """CPython's own tool takes the longer list, and what it wrote is what its Makefile and its tables will have."""
+    if cpython_version(archive).startswith("3.11"):
+        pytest.skip("build.sh freezes more from 3.13 on")
     with tarfile.open(archive) as tar:
         for member in tar:
             name = member.name.partition("/")[2]
