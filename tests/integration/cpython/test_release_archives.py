@@ -16,6 +16,7 @@ from pythonbuild.config.sources import select
 from pythonbuild.cpython.setup_local import render_setup
 from pythonbuild.cpython.setupfiles import cpython_version
 from pythonbuild.debian.apt_sources import mirror_bases
+from pythonbuild.distribution.patches import applied_patches, read_from
 from pythonbuild.sources.fetch import Fetcher
 from pythonbuild.sources.places import Places
 from tests.integration.conftest import CACHE, REPOSITORY
@@ -74,17 +75,24 @@ def test_cpythons_own_makesetup_understands_it(archive: Path, tmp_path: Path) ->
     assert inittab == set(modules["builtin"]) | set(modules["core"])
 
 
-def test_tkinter_patch_is_where_it_is_compiled(archive: Path, tmp_path: Path) -> None:
+def test_every_patch_fits_exactly(archive: Path, tmp_path: Path) -> None:
     """patch takes a hunk that fits almost; in another branch of an #ifdef it would do nothing and nobody would know."""
+    recipe = Project(REPOSITORY).recipes["cpython"]
+    patches = applied_patches(recipe, REPOSITORY, str(cpython_version(archive)), read_from(archive))
+    assert len(patches) >= 5
+    wanted = {name for patch in patches for name in re.findall(r"^--- a/(\S+)", patch.text, re.MULTILINE)}
     with tarfile.open(archive) as tar:
-        member = next(member for member in tar if member.name.endswith("/Modules/tkappinit.c"))
-        content = tar.extractfile(member)
-        assert content is not None
-        (tmp_path / "Modules").mkdir()
-        (tmp_path / "Modules/tkappinit.c").write_bytes(content.read())
-    patch = UNIX / "recipes/cpython/patches/tkinter-find-scripts.patch"
-    argv = ["git", "apply", "--unidiff-zero", str(patch)]  # as strict as patch with --fuzz=0, and everybody has it
-    subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
+        for member in tar:
+            name = member.name.partition("/")[2]
+            if name in wanted:
+                content = tar.extractfile(member)
+                assert content is not None
+                (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / name).write_bytes(content.read())
+    for patch in patches:
+        argv = ["git", "apply", "--unidiff-zero", str(REPOSITORY / patch.path)]  # as strict as patch --fuzz=0
+        done = subprocess.run(argv, cwd=tmp_path, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, f"{patch.path}: {done.stderr}"
     depth, depths = 0, []
     for line in (tmp_path / "Modules/tkappinit.c").read_text().splitlines():
         depth += line.startswith("#if")
