@@ -21,6 +21,9 @@ case +$BUILD_OPTIONS+ in
         compile_flags+=("-fprofile-use=$profile" -mllvm -pgo-warn-missing-function)
         ;;
 esac
+# What the profile has never seen run is put elsewhere, out of the middle of functions. Only where we link ourselves: the
+# machine code of fat objects stays as other linkers expect it.
+[ "$BUILD_OPTIONS" != pgo+lto ] || link_flags+=(-fsplit-machine-functions)
 
 ldversion=$(sed -n 's/^LDVERSION=[[:space:]]*//p' Makefile)
 case $ldversion in *ABIFLAGS*) ldversion=$series$(sed -n 's/^ABIFLAGS=[[:space:]]*//p' Makefile) ;; esac
