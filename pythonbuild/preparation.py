@@ -158,7 +158,7 @@ def _profile(request: Request, options: str) -> PinnedFile | None:
     if "pgo" not in options.split("+"):
         raise UsageError("--profile: nothing would use it", found=f"--options {options}", expected="pgo or pgo+lto",
                          advice="add --options pgo+lto or --optimized")  # fmt: skip
-    path = find_profile(request.profile, request.cache / "downloads")
+    path = find_profile(request.profile, request.cache / "downloads", options)
     return PinnedFile("cpython.profdata", _sha256(path), lambda: path)
 
 
