@@ -161,6 +161,9 @@ def test_a_profile_is_trained_where_one_is_used(inputs: PlanInputs) -> None:
     assert (train.parameters["BUILD_OPTIONS"], use.parameters["BUILD_OPTIONS"]) == ("pgo", "pgo+lto")
     seen = {file.name for file in train.files}
     assert {"build.sh", "driver.sh", "prepare.sh", "patches-before-3.14/getpath-know-libpython.patch"} <= seen
+    # Both are made of the same source.
+    patches = [{file.name for file in step.files if file.name.startswith("patches")} for step in (train, use)]
+    assert patches[0] == patches[1]
     assert "training/train.py" in seen - {file.name for file in use.files}
 
 

@@ -81,6 +81,9 @@ if [ "$minor" -le 13 ]; then
         patch -p1 --batch --forward --fuzz=0 --no-backup-if-mismatch -i "$patch"
     done
 fi
+if [ "$minor" -eq 13 ]; then
+    patch -p1 --batch --forward --no-backup-if-mismatch -i /recipe/patches-3.13/critical-section-held-already.patch
+fi
 
 # Releases from before OpenSSL 3.2 (3.11.2 is one) take the end of the last certificate for an error.
 if ! grep -q 'BIO_eof(biobuf)' Modules/_ssl.c; then
