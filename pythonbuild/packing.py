@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pythonbuild.config.model import Target
+from pythonbuild.config.options import short_options
 from pythonbuild.engine.model import CallAction, CallContext, Step
 from pythonbuild.environments.base import Command, Mount
 from pythonbuild.errors import DistributionError
@@ -48,7 +49,7 @@ def _installation_archive_step(shipment: Shipment, assemble: Step, kind: str) ->
             _in_root(context, target, _STRIP, *(path.relative_to(context.work).as_posix() for path in found))
         dist = context.out / "dist"
         dist.mkdir()
-        options = "" if shipment.options == target.options[-1] else shipment.options
+        options = short_options(shipment.options, target.options)
         name = ArchiveName(shipment.version, target.triple, options, kind, "zst", shipment.tag or default_tag(epoch))
         pack(tree, dist / str(name), epoch, threads=context.jobs, described=False, quick=True)
         pack(tree, plain, epoch, described=False)

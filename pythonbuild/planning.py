@@ -25,6 +25,7 @@ from typing import Protocol
 from pythonbuild.config.links import check_links, sonames
 from pythonbuild.config.locks import load_root_description
 from pythonbuild.config.model import Lock, LockedPackage, Pin, Recipe, RootDescription, Source, Target
+from pythonbuild.config.options import FREETHREADED, is_freethreaded
 from pythonbuild.config.project import Project
 from pythonbuild.config.recipes import SHARED, with_needs
 from pythonbuild.cpython.leaving_out import LeftOut
@@ -369,10 +370,15 @@ def _profile_step(inputs: PlanInputs, setup: Step, wanted: Iterable[str]) -> Ste
     """Return the step whose tree holds ``tools/profile/cpython.profdata``: trained, or the one that was given.
 
     The same profile is the same tree of a step of the same name, whichever way it came: what uses it has the same key.
+    A free-threaded interpreter has other code, and a profile of its own.
     """
     train = _on_dependencies(inputs, "cpython-profile", [setup], wanted)
+    variant = is_freethreaded(inputs.options)
+    train = replace(train, name=f"{train.name}-{FREETHREADED}" if variant else train.name)
     if inputs.profile is None:
-        return replace(train, parameters={**train.parameters, "PROFILE_TASK": inputs.profile_task, "LICENCE_FILES": ""})
+        own = {"PROFILE_TASK": inputs.profile_task, "LICENCE_FILES": "",
+               "BUILD_OPTIONS": f"{FREETHREADED}+pgo" if variant else "pgo"}  # fmt: skip
+        return replace(train, parameters={**train.parameters, **own})
     given = inputs.profile
 
     def place(context: CallContext) -> None:

@@ -19,9 +19,10 @@ from pathlib import Path, PurePosixPath
 from pythonbuild.config.links import check_names
 from pythonbuild.config.locks import load_lock, write_lock
 from pythonbuild.config.model import Lock, LockedPackage, Pin, Target
+from pythonbuild.config.options import check_options, check_version
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
-from pythonbuild.config.sources import select
+from pythonbuild.config.sources import Selection, select
 from pythonbuild.config.targets import find_target
 from pythonbuild.cpython.leaving_out import LeftOut, Scene, leave_out
 from pythonbuild.cpython.modules import read_modules
@@ -108,13 +109,14 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
     """
     target = find_target(project.targets, request.target_triple)
     options = _options(request, target, sink)
-    if options not in target.options:
-        raise UsageError("--options: not there for this target", found=options,
-                         expected=f"one of {', '.join(target.options)}")  # fmt: skip
+    check_options("--options", options, target.options)
     check_names(project.recipes, dict(request.link))
     files = Files(fetcher, cached_bases)
     profile = _profile(request, options)
+    if not request.python_source:
+        check_version("--options", options, _selected(request, project).candidates[0].version)
     interpreter = choose_interpreter(request, project, fetcher, sink, settle=settle)
+    check_version("--options", options, interpreter.version)
     inputs = PlanInputs(
         project=project,
         target=target,
@@ -156,7 +158,7 @@ def _profile(request: Request, options: str) -> PinnedFile | None:
     if "pgo" not in options.split("+"):
         raise UsageError("--profile: nothing would use it", found=f"--options {options}", expected="pgo or pgo+lto",
                          advice="add --options pgo+lto or --optimized")  # fmt: skip
-    path = find_profile(request.profile, request.cache / "downloads")
+    path = find_profile(request.profile, request.cache / "downloads", options)
     return PinnedFile("cpython.profdata", _sha256(path), lambda: path)
 
 
@@ -165,14 +167,19 @@ def choose_interpreter(request: Request, project: Project, fetcher: Fetcher, sin
     """Return the CPython to build: of ``--python-source``, or the pin that ``--python`` stands for."""
     if request.python_source:
         return _own_source(request.python_source, request, project, sink)
-    selection = select(project.sources, request.python)
-    if not selection.source.name.startswith("cpython-"):
-        raise UsageError("--python: not a CPython", found=request.python, expected="such as 3.13 or 3.13.5")
+    selection = _selected(request, project)
     pin = selection.candidates[0]
     if settle:
         pin = resolve(fetcher, selection.candidates, exact=selection.exact or request.locked)
     file = PinnedFile(pin.filename, pin.sha256, partial(fetcher.fetch, pin))
     return Interpreter(pin.version, selection.source, file)
+
+
+def _selected(request: Request, project: Project) -> Selection:
+    selection = select(project.sources, request.python)
+    if not selection.source.name.startswith("cpython-"):
+        raise UsageError("--python: not a CPython", found=request.python, expected="such as 3.13 or 3.13.5")
+    return selection
 
 
 def _own_source(path: Path, request: Request, project: Project, sink: EventSink) -> Interpreter:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pythonbuild.config.options import long_options
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
 from pythonbuild.config.targets import find_target
@@ -127,7 +128,9 @@ def as_described(request: Request, archive: Path, given: Set[str]) -> Request:
                           target_triple=request.target_triple if "target_triple" in given else name.triple)  # fmt: skip
         if "options" in given:
             return request
-        return replace(request, options=name.options) if name.options else replace(request, optimized=True)
+        if not name.options:
+            return replace(request, optimized=True)
+        return replace(request, options=long_options(name.options, _known_options(request)))
     document = read_any_format(read_metadata(archive), str(archive))
     return replace(
         request,
@@ -138,6 +141,10 @@ def as_described(request: Request, archive: Path, given: Set[str]) -> Request:
         link=request.link if "link" in given else _links(document),
         **({} if given & {"without", "no_tests", "no_tk"} else record_of(archive).wishes()),
     )
+
+
+def _known_options(request: Request) -> tuple[str, ...]:
+    return find_target(Project(request.repository).targets, request.target_triple).options
 
 
 def _named(path: Path) -> ArchiveName | None:
@@ -270,7 +277,7 @@ def _needs_profile(request: Request) -> bool:
     """Tell whether a build would train, because it is optimised by a profile and none is given."""
     options = request.options
     if request.optimized:
-        options = find_target(Project(request.repository).targets, request.target_triple).options[-1]
+        options = _known_options(request)[-1]
     return "pgo" in options.split("+") and request.profile is None
 
 

@@ -54,8 +54,8 @@ OPTIONS = (
     Option("--python", "version", WHAT, "a series (3.13) or an exact version (3.13.5)", "VERSION", "3.13"),
     Option("--python-source", "existing", WHAT, "build this CPython tree or tarball instead", "PATH"),
     Option("--target-triple", "text", WHAT, "what to build for", "TRIPLE", default_text="this machine's"),
-    Option("--options", "text", WHAT, "how CPython is built: noopt, debug, lto, pgo or pgo+lto", "OPTIONS",
-           "noopt"),
+    Option("--options", "text", WHAT, "how CPython is built: noopt, debug, lto, pgo or pgo+lto, each also as"
+           " freethreaded+…, without the GIL (3.13 and newer)", "OPTIONS", "noopt"),
     Option("--optimized", "switch", WHAT, "the best options that the target has"),
     Option("--profile", "existing", WHAT, "with pgo: use this profile, or that of this archive, and do not train",
            "FILE"),

@@ -103,6 +103,11 @@ def interpreter_path(build: BuildFacts) -> str:
     return f"install/bin/python{'.'.join(build.version.split('.')[:2])}{build.variables.get('ABIFLAGS', '')}"
 
 
+def stdlib_path(build: BuildFacts) -> str:
+    """Return the standard library's path in the tree and in the archive; a free-threaded build has its own."""
+    return build.variables["LIBDEST"].lstrip("/")
+
+
 def assemble(
     cpython_tree: Path, dependency_trees: Mapping[str, Path], facts: DistributionFacts, out: Path
 ) -> PythonJson:
@@ -235,8 +240,7 @@ class _Entries:
     def __init__(self, build: BuildFacts, libraries: _Libraries) -> None:
         self._build = build
         self._libraries = libraries
-        version = ".".join(build.version.split(".")[:2])
-        self._stdlib = f"install/lib/python{version}"
+        self._stdlib = stdlib_path(build)
 
     def core(self) -> CoreEntry:
         build = self._build
@@ -340,7 +344,7 @@ def _document(build: BuildFacts, facts: DistributionFacts, core: CoreEntry, exte
         python_major_minor_version=major_minor,
         python_exe=interpreter_path(build),
         python_include=f"install/include/{abi}",
-        python_stdlib=f"install/lib/python{major_minor}",
+        python_stdlib=stdlib_path(build),
         build_info=BuildInfo(
             core=core,
             extensions={name: _with_licences(entry, libraries, licences) for name, entry in extensions.items()},

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from pythonbuild.config.options import DEBUG, FREETHREADED
 from pythonbuild.distribution.archive import METADATA, TOP, ArchiveError, Member, read_members
 from pythonbuild.distribution.names import ArchiveName, ArchiveNameError, read_name
 from pythonbuild.distribution.objectfile import ELF_MAGIC, MACHINES, Elf
@@ -21,6 +22,8 @@ from pythonbuild.distribution.objectfile import ELF_MAGIC, MACHINES, Elf
 _HEADER = re.compile(rf"{TOP}/include/python3\.\d+(?P<flags>[a-z]*)/patchlevel\.h")
 _PROGRAM = re.compile(rf"{TOP}/(bin/python3\.\d+[a-z]*|lib/libpython3\.\d+\w*\.so[.\d]*)")
 _VERSION = re.compile(r'^#define\s+PY_VERSION\s+"([^"+]+)', re.MULTILINE)
+#: Build options that the directory of the headers is named after, by the flag that says so.
+_FLAGS = {"t": FREETHREADED, "d": DEBUG}
 _CHUNK = 1 << 20
 
 
@@ -28,7 +31,7 @@ _CHUNK = 1 << 20
 class Identity:
     """What the content says; "" where it says nothing. ``debug_information`` is None where there is no ELF file.
 
-    ``options`` of an installation are known as far as headers tell: ``debug`` or nothing.
+    ``options`` of an installation are known as far as headers tell: ``freethreaded``, ``debug``, both or nothing.
     """
 
     described: bool
@@ -78,7 +81,7 @@ def _differences(name: ArchiveName, identity: Identity) -> Iterator[tuple[str, s
         yield "processor", arch, identity.arch
     if identity.libc and not system.endswith(identity.libc):
         yield "C library", system, identity.libc
-    if ("debug" in name.options.split("+")) != (identity.options == "debug"):
+    if "+".join(word for word in _FLAGS.values() if word in name.options.split("+")) != identity.options:
         yield "set of build options", name.options or "a release build", identity.options or "a release build"
     if name.kind == "install_only_stripped" and identity.debug_information:
         yield "kind", name.kind, "debug information"
@@ -118,7 +121,8 @@ def _installed(member: Member, known: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     if header := _HEADER.fullmatch(member.name):
         version = _VERSION.search(member.content.read().decode("utf-8", "replace"))
-        return {"version": version[1] if version else "", "options": "debug" if "d" in header["flags"] else ""}
+        options = "+".join(word for flag, word in _FLAGS.items() if flag in header["flags"])
+        return {"version": version[1] if version else "", "options": options}
     if not _PROGRAM.fullmatch(member.name):
         return {}
     data = member.content.read()

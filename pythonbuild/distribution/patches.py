@@ -28,6 +28,10 @@ class Patch:
     text: str
 
 
+def _of_3_13(version: str, _read: ReadSource) -> bool:
+    return version.split(".")[1] == "13"
+
+
 def _before_3_14(version: str, _read: ReadSource) -> bool:
     return int(version.split(".")[1]) < 14
 
@@ -37,6 +41,7 @@ def _old_ssl(_version: str, read: ReadSource) -> bool:
 
 
 CONDITIONS: Mapping[tuple[str, str], Callable[[str, ReadSource], bool]] = {
+    ("cpython", "patches-3.13"): _of_3_13,
     ("cpython", "patches-before-3.14"): _before_3_14,
     ("cpython", "patches-old-ssl"): _old_ssl,
 }

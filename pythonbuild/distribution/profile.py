@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import IO
 
+from pythonbuild.config.options import is_freethreaded
 from pythonbuild.distribution import typed_json
-from pythonbuild.distribution.archive import TOP, ArchiveError, read_members
+from pythonbuild.distribution.archive import METADATA, TOP, ArchiveError, read_members
 from pythonbuild.distribution.python_json import ProfileEntry
 from pythonbuild.errors import UsageError
 
@@ -23,6 +25,7 @@ from pythonbuild.errors import UsageError
 PROFILE = "build/profile/cpython.profdata"
 #: Beside it, what CPython's recipe found out about it: the values of a ProfileEntry.
 _REPORT = "build/profile/report.json"
+_PROGRAM = re.compile(r"/python3\.\d+(?P<free>t?)d?$")
 #: How an indexed profile of LLVM begins (llvm/ProfileData/InstrProf.h: ``\xfflprofi\x81`` as a little-endian number).
 MAGIC = bytes.fromhex("ff6c70726f666981")
 
@@ -36,10 +39,11 @@ def read_profile(top: Path) -> ProfileEntry | None:
     return typed_json.from_text(ProfileEntry, json.dumps(said), _REPORT)
 
 
-def find_profile(path: Path, directory: Path) -> Path:
+def find_profile(path: Path, directory: Path, options: str = "") -> Path:
     """Return the file of a profile: ``path`` itself, or a copy in ``directory`` of the one in the archive ``path``.
 
-    Raises UsageError for anything that is neither.
+    Raises UsageError for anything that is neither, and for an archive whose interpreter has the GIL where one that is
+    built with ``options`` has not, or the other way round: they are of other code.
     """
     expected = "an indexed profile of LLVM (.profdata), or an archive of a build with pgo"
     try:
@@ -48,6 +52,8 @@ def find_profile(path: Path, directory: Path) -> Path:
         members = read_members(path)
         try:
             for member in members:
+                if member.name == METADATA and member.content is not None and options:
+                    _check_variant(path, member.content.read(), is_freethreaded(options))
                 if member.name == f"{TOP}/{PROFILE}" and member.content is not None:
                     return _keep(member.content, directory)
         finally:
@@ -57,6 +63,20 @@ def find_profile(path: Path, directory: Path) -> Path:
         raise UsageError(f"--profile: {path} cannot be used", found=found, expected=expected) from error
     raise UsageError(f"--profile: {path} holds no profile", found=f"no member {TOP}/{PROFILE}", expected=expected,
                      advice="was it built with --options pgo or pgo+lto?")  # fmt: skip
+
+
+def _check_variant(path: Path, description: bytes, wanted: bool) -> None:
+    """Compare with what PYTHON.json says in every format: the interpreter's name tells its ABI."""
+    try:
+        plain = json.loads(description)
+    except ValueError:
+        return  # the profile may be right all the same
+    program = _PROGRAM.search(str(plain.get("python_exe", ""))) if isinstance(plain, dict) else None
+    if program and bool(program["free"]) != wanted:
+        kinds = ("a Python with the GIL", "a free-threaded Python")
+        raise UsageError(f"--profile: {path} is of another interpreter", found=f"that of {kinds[not wanted]}",
+                         expected=f"that of {kinds[wanted]}",
+                         advice="give its archive, or build without --profile, which trains one")  # fmt: skip
 
 
 def _is_profile(path: Path) -> bool:

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from pythonbuild.config.options import DEBUG, FREETHREADED
 from pythonbuild.distribution.identity import identify
 from pythonbuild.distribution.names import ArchiveName, ArchiveNameError, read_name
 from pythonbuild.distribution.output import no_empty_one_left
@@ -319,8 +320,9 @@ def uv_entries(sums: Mapping[str, str], base_url: str) -> dict[str, dict[str, An
 
 def _rank(archive: ArchiveName) -> tuple[str, int, int, int]:
     """Of two builds of one tag the faster one; a name without options says the best of the target."""
-    brought = sum(1 << _SPEEDS.index(word) for word in archive.options.split("+") if word in _SPEEDS)
-    speed = brought if archive.options else 1 << len(_SPEEDS)
+    words = [word for word in archive.options.split("+") if word not in ("", FREETHREADED)]
+    brought = sum(1 << _SPEEDS.index(word) for word in words if word in _SPEEDS)
+    speed = brought if words else 1 << len(_SPEEDS)
     return archive.tag, speed, _PREFERENCE.index(archive.kind), _COMPRESSIONS.index(archive.compression)
 
 
@@ -362,4 +364,4 @@ def _system(archive: ArchiveName) -> tuple[str, str]:
 
 def _variant(archive: ArchiveName) -> str:
     """Return what distinguishes a build in its ABI: uv asks for such only when they are named."""
-    return "+".join(word for word in ("freethreaded", "debug") if word in archive.options.split("+"))
+    return "+".join(word for word in (FREETHREADED, DEBUG) if word in archive.options.split("+"))

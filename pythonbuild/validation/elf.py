@@ -11,8 +11,8 @@ from pythonbuild.validation.checks import NotApplicable, SharedObject, Subject, 
 
 #: Where every system of a target has its loader.
 _LOADER_PLACES = ("/lib", "/lib64")
-#: The libpython of a build that keeps to the stable ABI: no debug build (``3.13d``), not free-threaded (``3.13t``).
-_RELEASE_LIBRARY = re.compile(r"/libpython3\.\d+\.so[.\d]*$")
+#: The libpython of a build that keeps to the stable ABI, and that of a free-threaded one; not of a debug build.
+_RELEASE_LIBRARY = re.compile(r"/libpython3\.\d+(?P<free>t?)\.so[.\d]*$")
 _VERSION = re.compile(r"GLIBC_(\d+(?:\.\d+)*)")
 
 
@@ -144,13 +144,15 @@ def _is_api(name: str) -> bool:
 @check("elf-stable-abi", "libpython3.so leads to the libpython of this version")
 def stable_abi(subject: Subject) -> Iterator[str]:
     """Programs that keep to the stable ABI are linked with ``libpython3.so``. It exports nothing itself, but needs the
-    libpython of the version, by its soname, and that library is in the archive. Debug builds have none.
+    libpython of the version, by its soname, and that library is in the archive. Debug builds have none; what CPython
+    installs by that name in a free-threaded build, which has no stable ABI, is looked at where it is there.
     """
     shared_lib = subject.document.build_info.core.shared_lib
-    if shared_lib is None or not _RELEASE_LIBRARY.search(shared_lib):
-        raise NotApplicable(f"{shared_lib or 'a build without a shared libpython'} has no libpython3.so")
+    kind = _RELEASE_LIBRARY.search(shared_lib or "")
     files = {file.path: file for file in subject.shared_objects}
-    path = str(PurePosixPath(shared_lib).with_name("libpython3.so"))
+    path = str(PurePosixPath(shared_lib).with_name("libpython3.so")) if shared_lib else ""
+    if shared_lib is None or kind is None or (kind["free"] and path not in files):
+        raise NotApplicable(f"{shared_lib or 'a build without a shared libpython'} has no libpython3.so")
     stable, library = (files[name].dynamic if name in files else None for name in (path, shared_lib))
     soname = library.soname if library else ""
     if soname != PurePosixPath(shared_lib).name:

@@ -1,8 +1,11 @@
-"""Asks the built Python what it says of itself, by ``tell_facts.py``, and compares PYTHON.json with the answer."""
+"""Asks the built Python what it says of itself, by ``tell_facts.py`` and ``tell_gil.py``, and compares PYTHON.json with
+the answer.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pythonbuild.config.model import SYSTEM
+from pythonbuild.config.options import is_freethreaded
 from pythonbuild.distribution import typed_json
 from pythonbuild.distribution.binaries import features_of, symbol_visibility
 from pythonbuild.distribution.python_json import PythonJson
@@ -19,6 +23,9 @@ from pythonbuild.validation.room import SCRIPTS, Room
 
 _PROGRAM = "tell_facts.py"
 _ANSWER = "FACTS "
+_GIL_PROGRAM, _GIL_ANSWER = "tell_gil.py", "GIL "
+_NO_GIL = re.compile(r"^#define Py_GIL_DISABLED 1\s*$", re.MULTILINE)
+_ABI_FLAGS = re.compile(r"cp\d+([a-z]*)")
 #: What PYTHON.json says of the interpreter outside of ``interpreter``.
 _OUTSIDE = ("python_version", "python_major_minor_version")
 
@@ -28,17 +35,22 @@ def ask_interpreter(room: Room, top: Path, interpreter: str) -> dict[str, Any]:
 
     Raises DistributionError when it does not answer.
     """
+    return _ask(room, top, interpreter, _PROGRAM, _ANSWER)
+
+
+def _ask(room: Room, top: Path, interpreter: str, program: str, begins: str, *arguments: str) -> dict[str, Any]:
+    """Run one of the programs beside this module; return what the line says that begins so."""
     lines: list[str] = []
     with tempfile.TemporaryDirectory(prefix="facts-") as directory:
         scripts = Path(directory)
         scripts.chmod(0o755)
-        shutil.copyfile(Path(__file__).with_name(_PROGRAM), scripts / _PROGRAM)
-        status = room.run(top, (interpreter, "-I", f"{SCRIPTS}/{_PROGRAM}"), scripts, lines.append)
-    answer = next((line for line in lines if line.startswith(_ANSWER)), None)
+        shutil.copyfile(Path(__file__).with_name(program), scripts / program)
+        status = room.run(top, (interpreter, "-I", f"{SCRIPTS}/{program}", *arguments), scripts, lines.append)
+    answer = next((line for line in lines if line.startswith(begins)), None)
     if status or answer is None:
         said = " | ".join(lines[-3:]) or "no output"
         raise DistributionError(f"{interpreter}: says nothing of itself", found=f"status {status}: {said}")
-    facts: dict[str, Any] = json.loads(answer.removeprefix(_ANSWER))
+    facts: dict[str, Any] = json.loads(answer.removeprefix(begins))
     return facts
 
 
@@ -97,9 +109,51 @@ def _differences(said: Mapping[str, Any], answer: Mapping[str, Any], place: str)
         yield from (f"{place}{name}: the interpreter does not know it" for name in sorted(said.keys() - answer.keys()))
 
 
+@check("metadata-gil", "a free-threaded build has no global interpreter lock, and every other build has one")
+def gil(subject: Subject) -> Iterator[str]:
+    """With ``freethreaded`` among the build options, ``pyconfig.h`` defines ``Py_GIL_DISABLED``, so that extension
+    modules are compiled for it; the ABI's tag has its ``t``, so that wheels for it are found; and the interpreter, run
+    on an ordinary system, is without the lock when it starts and after every builtin module was imported: one that does
+    not say that it can do without it brings the lock back. Without ``freethreaded``, none of this is so.
+    """
+    document = subject.document
+    wanted = is_freethreaded(document.build_options)
+    findings = [*_gil_of_files(subject, document, wanted)]
+    builtin = sorted(name for name, entry in document.build_info.extensions.items() if entry.linkage == "builtin")
+    try:
+        room = subject.room(SYSTEM)
+        answer = _ask(room, subject.top, document.python_exe, _GIL_PROGRAM, _GIL_ANSWER, *builtin)
+    except NotApplicable:
+        if not findings:
+            raise
+    else:
+        state = "on" if answer["at_start"] else "off"
+        if answer["at_start"] == wanted:
+            findings.append(f"{document.python_exe}: the GIL is {state}, {_options(document)}")
+        if answer["turned_on_by"]:
+            findings.append(f"{document.python_exe}: importing {answer['turned_on_by']} turns the GIL on")
+    yield from findings
+
+
+def _gil_of_files(subject: Subject, document: PythonJson, wanted: bool) -> Iterator[str]:
+    header = subject.top / document.python_include / "pyconfig.h"
+    defined = header.is_file() and bool(_NO_GIL.search(header.read_text("utf-8", "replace")))
+    if defined != wanted:
+        verb = "defines" if defined else "does not define"
+        yield f"{document.python_include}/pyconfig.h: {verb} Py_GIL_DISABLED, {_options(document)}"
+    tag = document.interpreter.python_abi_tag if document.interpreter else None
+    flags = _ABI_FLAGS.fullmatch(tag or "")
+    if flags and ("t" in flags[1]) != wanted:
+        yield f"python_abi_tag: {tag}, {_options(document)}"
+
+
+def _options(document: PythonJson) -> str:
+    return f"the build options are {document.build_options}"
+
+
 def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
-CHECKS = (interpreter,)
+CHECKS = (interpreter, gil)

@@ -41,11 +41,12 @@ _ALLOWED = (
              "records of CPython's own build, kept as they were; nothing is run or linked by them"),
     _Allowed(r".*\.pyc", rb"/install/lib/python[\w./+\-]*\.py[\w./+\-]{0,4}",
              "names of the sources, and a marshalled reference: the import system puts the real names in their place"),
-    _Allowed(r"install/lib/python[\d.]+/(__pycache__/)?_sysconfigdata_.*\.pyc?", rb"/install[\w./+\-]*",
+    _Allowed(r"install/lib/python[\d.]+t?/(__pycache__/)?_sysconfigdata_.*\.pyc?", rb"/install[\w./+\-]*",
              "stands for the tree's own directory, which is put in its place at the import"),
     _Allowed(r"PYTHON\.json", rb"/install[\w./+\-]*",
              "stands for the tree's own directory in what the interpreter says of itself"),
-    _Allowed(r"build/(Modules/getpath\.o|lib/libpython.*\.a)|install/(bin/python[\d.]*|lib/libpython.*)", rb"/install",
+    _Allowed(r"build/(Modules/getpath\.o|lib/libpython.*\.a)|install/(bin/python[\d.]*t?d?|lib/libpython.*)",
+             rb"/install",
              "the prefix that configure wants; getpath takes it when a tree holds no standard library at all"),
 )  # fmt: skip
 

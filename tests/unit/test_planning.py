@@ -158,9 +158,12 @@ def test_a_profile_is_trained_where_one_is_used(inputs: PlanInputs) -> None:
     train, use = plan.step("cpython-profile-3.13.5"), plan.step("cpython-3.13.5-pgo+lto")
     assert train.name in use.needs
     assert (train.parameters["PROFILE_TASK"], use.parameters.get("PROFILE_TASK")) == ("full", None)
-    assert (train.parameters.get("BUILD_OPTIONS"), use.parameters["BUILD_OPTIONS"]) == (None, "pgo+lto")
+    assert (train.parameters["BUILD_OPTIONS"], use.parameters["BUILD_OPTIONS"]) == ("pgo", "pgo+lto")
     seen = {file.name for file in train.files}
     assert {"build.sh", "driver.sh", "prepare.sh", "patches-before-3.14/getpath-know-libpython.patch"} <= seen
+    # Both are made of the same source.
+    patches = [{file.name for file in step.files if file.name.startswith("patches")} for step in (train, use)]
+    assert patches[0] == patches[1]
     assert "training/train.py" in seen - {file.name for file in use.files}
 
 
@@ -170,6 +173,26 @@ def test_all_options_share_one_training(inputs: PlanInputs) -> None:
     ]
     digests = dict.fromkeys(dependencies(steps[0]), "00" * 32)
     assert action_key(steps[0], digests) == action_key(steps[1], digests)
+
+
+def test_a_free_threaded_interpreter_is_trained_by_itself(inputs: PlanInputs) -> None:
+    every = ("pgo", "freethreaded+pgo", "freethreaded+pgo+lto")
+    plans = [make_plan(replace(inputs, options=options)) for options in every]
+    digests = {step.name: "00" * 32 for plan in plans for step in plan.steps}
+    with_gil = plans[0].step("cpython-profile-3.13.5")
+    trainings = [plan.step("cpython-profile-3.13.5-freethreaded") for plan in plans[1:]]
+    assert [step.parameters["BUILD_OPTIONS"] for step in trainings] == ["freethreaded+pgo"] * 2
+    first, second = (action_key(step, digests) for step in trainings)
+    assert first == second != action_key(with_gil, digests)
+    for plan in plans[1:]:
+        assert "cpython-profile-3.13.5" not in {step.name for step in plan.steps}
+    use = plans[2].step("cpython-3.13.5-freethreaded+pgo+lto")
+    assert trainings[0].name in use.needs
+    assert (use.parameters["BUILD_OPTIONS"], use.memory) == ("freethreaded+pgo+lto", 2048)
+    given = PinnedFile("cpython.profdata", "cd" * 32, lambda: Path("/nowhere"))
+    placed = make_plan(replace(inputs, options="freethreaded+pgo+lto", profile=given))
+    assert placed.step(trainings[0].name).sources == (given,)
+    assert action_key(placed.step(use.name), digests) == action_key(use, digests)
 
 
 def test_the_same_profile_gives_the_same_key_however_it_came(inputs: PlanInputs) -> None:
@@ -182,12 +205,13 @@ def test_the_same_profile_gives_the_same_key_however_it_came(inputs: PlanInputs)
 
 
 def test_dependencies_are_the_same_steps_for_all_options(inputs: PlanInputs) -> None:
-    plain, optimised = make_plan(inputs), with_pgo(inputs)
-    digests = {step.name: "00" * 32 for plan in (plain, optimised) for step in plan.steps}
+    plain, *others = make_plan(inputs), with_pgo(inputs), make_plan(replace(inputs, options="freethreaded+noopt"))
+    digests = {step.name: "00" * 32 for plan in (plain, *others) for step in plan.steps}
     own = {step.name for step in plain.steps if "3.13.5" in step.name} - {"setup-cpython-3.13.5"}
     for step in plain.steps:
         if step.name not in own:
-            assert action_key(step, digests) == action_key(optimised.step(step.name), digests), step.name
+            for other in others:
+                assert action_key(step, digests) == action_key(other.step(step.name), digests), step.name
 
 
 CHOICES = {"openssl": "shared", "xz": "system"}

@@ -68,6 +68,9 @@ def test_a_source_tree_is_packed_by_its_content_alone(tmp_path: Path) -> None:
     ({"python": "2.7"}, "--python: unknown source"),
     ({"target_triple": "sparc"}, "--target-triple: unknown target: found sparc"),
     ({"options": "fast"}, "--options: not there for this target: found fast, expected one of"),
+    ({"options": "freethreaded"}, "expected one of debug, noopt, lto, pgo, pgo+lto, or freethreaded+ and one of these"),
+    # Nothing is fetched, and no source unpacked, to find it out: the request is offline.
+    ({"options": "freethreaded+noopt", "python": "3.12"}, "cannot be built without the GIL: found 3.12."),
     ({"profile": Path("/nowhere")}, "--profile: nothing would use it: found --options noopt, expected pgo or pgo+lto"),
     ({"options": "pgo", "profile": Path("/nowhere")}, "--profile: /nowhere cannot be used: found No such file"),
 ])  # fmt: skip
@@ -78,6 +81,19 @@ def test_wishes_that_cannot_be_met(tmp_path: Path, wish: dict[str, object], word
         prepare(asked, project, fetcher, lambda _: None)
     assert words in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_a_source_of_one_s_own_that_cannot_be_without_the_gil(tmp_path: Path) -> None:
+    tree = source_tree(tmp_path / "python")
+    header = tree / "Include/patchlevel.h"
+    header.write_text(header.read_text().replace("VERSION 13", "VERSION 12").replace("3.13", "3.12"))
+    asked = request(tmp_path, python_source=tree, options="freethreaded+noopt")
+    project = Project(REPOSITORY)
+    with make_fetcher(asked, project, lambda _: None) as fetcher:
+        with pytest.raises(UsageError, match=r"without the GIL: found 3\.12\.7, expected 3\.13 or newer"):
+            prepare(asked, project, fetcher, lambda _: None)
+        header.write_text(PATCHLEVEL)
+        assert prepare(asked, project, fetcher, lambda _: None).inputs.options == "freethreaded+noopt"
 
 
 def test_a_lock_that_was_replaced_is_remembered(tmp_path: Path) -> None:

@@ -113,6 +113,8 @@ def checkout(tmp_path: Path) -> Path:
     directory = tmp_path / "checkout"
     directory.mkdir()
     (directory / "build-linux.py").write_text(textwrap.dedent(ENTRY))
+    (directory / "cpython-unix").mkdir()
+    shutil.copy(Path(__file__).parents[2] / "cpython-unix/targets.yml", directory / "cpython-unix")
     (directory / "recipe").write_text("'constant'")
     (directory / "PYTHON.json").write_text(document.to_text())
     return directory
@@ -323,6 +325,13 @@ def test_against_an_installation_alone(checkout: Path) -> None:
     )
     with pytest.raises(UsageError, match="--archives and --against exclude each other"):
         verified(checkout, "1", "--against", str(archive), "--archives", "all")
+
+
+@pytest.mark.parametrize(("told", "options"), [("freethreaded", "freethreaded+pgo+lto"), ("debug", "debug")])
+def test_the_options_that_a_name_tells(checkout: Path, told: str, options: str) -> None:
+    archive = checkout / f"cpython-3.13.5+7-x86_64-unknown-linux-gnu-{told}-install_only.tar.gz"
+    request = as_described(make_request(parse([], {}), checkout), archive, set())
+    assert (request.options, request.optimized) == (options, False)
 
 
 def test_what_an_archive_was_built_without_is_asked_for_again(checkout: Path, tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # CPython's profile: an instrumented interpreter does what PROFILE_TASK (full or quick) says, and counts. The result is
 # /out/tools/profile/cpython.profdata; it depends on time and chance. What the cpython recipe makes of it does not.
+# A free-threaded interpreter (BUILD_OPTIONS is freethreaded+pgo instead of pgo) is other code, and learns for itself.
 #
 # Its objects are compiled without LTO: the counters are placed before anything that LTO does, so the profile is the same
 # for every build that uses one, and the instrumented programs are linked in a second instead of minutes.
 
-BUILD_OPTIONS=pgo
 # shellcheck source=cpython-unix/recipes/cpython/prepare.sh
 . /recipe/prepare.sh
 

@@ -4,7 +4,7 @@
 # from. /tools/cpython/Setup.local says what becomes of each extension module, /tools/profile/cpython.profdata (if
 # BUILD_OPTIONS has pgo) which code is hot.
 #
-# BUILD_OPTIONS: noopt, debug, pgo, lto or pgo+lto.
+# BUILD_OPTIONS: noopt, debug, pgo, lto or pgo+lto, or one of them after "freethreaded+".
 
 case $SOURCE_VERSION in
     3.11.* | 3.12.*) ;;
@@ -78,6 +78,8 @@ make "${make_variables[@]}" -o all -o libinstall install ENSUREPIP=no DESTDIR="$
 # pip, as ensurepip installs it, less the byte code.
 python=$root/bin/python$ldversion
 ln -s "python$series" "$root/bin/python"
+# Where the interpreter's name has flags of the ABI (python3.13t), CPython installs it once more without them.
+[ "$ldversion" = "$series" ] || ln -sf "python$ldversion" "$root/bin/python$series"
 bundled=()
 for wheel in Lib/ensurepip/_bundled/*.whl; do
     wheel=${wheel##*/}
@@ -85,9 +87,9 @@ for wheel in Lib/ensurepip/_bundled/*.whl; do
 done
 "$python" -IB "$(echo Lib/ensurepip/_bundled/pip-*.whl)/pip" install --no-index --find-links Lib/ensurepip/_bundled --no-compile \
     --no-cache-dir --disable-pip-version-check --root-user-action=ignore "${bundled[@]}"
-if [ -d "$root/lib/python$series/lib2to3" ]; then
-    "$python" -IB -m lib2to3.pgen2.driver "$root/lib/python$series/lib2to3/Grammar.txt"
-    "$python" -IB -m lib2to3.pgen2.driver "$root/lib/python$series/lib2to3/PatternGrammar.txt"
+if [ -d "$root/lib/$stdlib/lib2to3" ]; then
+    "$python" -IB -m lib2to3.pgen2.driver "$root/lib/$stdlib/lib2to3/Grammar.txt"
+    "$python" -IB -m lib2to3.pgen2.driver "$root/lib/$stdlib/lib2to3/PatternGrammar.txt"
 fi
 
 if [ -d "$PREFIX/share/terminfo" ]; then
@@ -96,6 +98,6 @@ fi
 if [ -d "$PREFIX/lib/tcl8.6" ]; then
     cp -a "$PREFIX"/lib/tcl8.6 "$PREFIX"/lib/tcl8 "$PREFIX"/lib/tk8.6 "$root/lib/"
 fi
-python3 /recipe/relocate.py "$root" "$series"
-"$python" -IBS /recipe/compile_library.py "$root/lib/python$series" "/install/lib/python$series"
+python3 /recipe/relocate.py "$root" "$stdlib"
+"$python" -IBS /recipe/compile_library.py "$root/lib/$stdlib" "/install/lib/$stdlib"
 python3 /recipe/build_facts.py collect "$OUT/build" "${make_variables[@]}"

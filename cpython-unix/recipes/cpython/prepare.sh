@@ -5,6 +5,8 @@
 
 series=${SOURCE_VERSION%.*}
 minor=${series#3.}
+# The standard library's directory; a free-threaded build has one of its own (python3.13t).
+stdlib=python$series
 root=$OUT/install
 
 arguments=(
@@ -29,6 +31,7 @@ link_flags=()
 # linker can use them without LTO.
 for option in ${BUILD_OPTIONS//+/ }; do
     case $option in
+        freethreaded) arguments+=(--disable-gil) stdlib+=t ;;
         noopt) ;;
         debug) arguments+=(--with-pydebug) ;;
         pgo) arguments+=(--enable-optimizations) ;;
@@ -67,7 +70,7 @@ fi
 # and variables that end with its own build. --exclude-libs keeps the dependencies' symbols to ourselves.
 unset CFLAGS CXXFLAGS
 export OPT='-fwrapv -O3 -Wall'
-[ "$BUILD_OPTIONS" != debug ] || export OPT='-fwrapv -O0 -Wall'
+[[ +$BUILD_OPTIONS+ != *+debug+* ]] || export OPT='-fwrapv -O0 -Wall'
 export LDFLAGS_NODIST='-Wl,--exclude-libs,ALL'
 export LINKCC="$CC -pthread -no-pie"
 export CURSES_CFLAGS="-I$PREFIX/include" CURSES_LIBS=-lncursesw
@@ -77,6 +80,9 @@ if [ "$minor" -le 13 ]; then
     for patch in /recipe/patches-before-3.14/*.patch; do
         patch -p1 --batch --forward --fuzz=0 --no-backup-if-mismatch -i "$patch"
     done
+fi
+if [ "$minor" -eq 13 ]; then
+    patch -p1 --batch --forward --fuzz=0 --no-backup-if-mismatch -i /recipe/patches-3.13/critical-section-held-already.patch
 fi
 
 # Releases from before OpenSSL 3.2 (3.11.2 is one) take the end of the last certificate for an error.

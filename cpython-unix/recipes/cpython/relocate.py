@@ -1,7 +1,7 @@
-"""Make an installed tree say nothing of the machine that built it, and work wherever it is: relocate.py ROOT SERIES
+"""Make an installed tree say nothing of the machine that built it, and work wherever it is: relocate.py ROOT LIBRARY
 
 The build installs with the prefix /install; afterwards no file says so, and no file has to be changed when the tree is
-moved:
+moved. LIBRARY is the name of the standard library's directory, python3.13 or (free-threaded) python3.13t.
 
 - sysconfig's data puts the real prefix into its values when it is imported;
 - the Makefile asks make where it was read from; for readers that know no more than NAME=VALUE its prefix is relative;
@@ -100,13 +100,13 @@ prefix:=$(shell file='$(subst ','\'',$(MAKEFILE_LIST))'; \
 
 
 def main() -> None:
-    root, series = Path(sys.argv[1]), sys.argv[2]
-    library = root / "lib" / f"python{series}"
+    root = Path(sys.argv[1])
+    library = root / "lib" / sys.argv[2]
     values = rewrite_sysconfigdata(only(library.glob("_sysconfigdata_*.py")))
     for path in (root / "lib/pkgconfig").glob("*.pc"):
         path.write_text(PREFIX.sub("${pcfiledir}/../..", clean(path.read_text())))
     changed = [path for path in sorted((root / "bin").iterdir()) if not path.is_symlink() and rewrite_script(path)]
-    for path in (root / "bin").glob(f"python{series}*-config"):
+    for path in (root / "bin").glob("python3.*-config"):
         if not path.is_symlink():
             write_config_script(path, values)
     for path in library.glob("config-*/*"):

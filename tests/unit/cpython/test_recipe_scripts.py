@@ -105,8 +105,8 @@ def installed(tmp_path: Path) -> Path:
     return root
 
 
-def relocate(root: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(RECIPE / "relocate.py"), str(root), "3.13"]
+def relocate(root: Path, library: str = "python3.13") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(RECIPE / "relocate.py"), str(root), library]
     return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
 
 
@@ -213,6 +213,32 @@ def test_python_config_answers_for_where_it_is(installed: Path, tmp_path: Path, 
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith("Usage: ")
     assert subprocess.run([link, "--help"], capture_output=True, text=True, check=True).stdout.startswith("Usage: ")
+
+
+def test_a_free_threaded_installation(installed: Path, tmp_path: Path) -> None:
+    """Its directories and programs have the flag of the ABI in their names; the names without it lead to these."""
+    library = installed / "lib/python3.13"
+    (library / "_sysconfigdata__linux_x.py").unlink()
+    data = SYSCONFIG.replace("'ABIFLAGS': ''", "'ABIFLAGS': 't'").replace("'LDVERSION': '3.13'", "'LDVERSION': '3.13t'")
+    data = data.replace("lib/python3.13/config-3.13-x", "lib/python3.13t/config-3.13t-x").replace("-313-x", "-313t-x")
+    (library / "_sysconfigdata_t_linux_x.py").write_text(data)
+    (library / "config-3.13-x").rename(library / "config-3.13t-x")
+    library.rename(installed / "lib/python3.13t")
+    for name in ("python3.13", "python3.13-config"):
+        (installed / "bin" / name).rename(installed / "bin" / name.replace("3.13", "3.13t"))
+        (installed / "bin" / name).symlink_to(name.replace("3.13", "3.13t"))
+    assert relocate(installed, "python3.13t").stderr == ""
+    moved = tmp_path / "moved"
+    installed.rename(moved)
+    options = ["--includes", "--embed", "--libs", "--configdir", "--extension-suffix", "--abiflags"]
+    output = subprocess.run([moved / "bin/python3.13-config", *options], capture_output=True, text=True, check=True)
+    assert output.stdout.splitlines() == [
+        f"-I{moved}/include/python3.13t", "-lpython3.13t -lpthread -ldl -lm",
+        f"{moved}/lib/python3.13t/config-3.13t-x", ".cpython-313t-x.so", "t",
+    ]  # fmt: skip
+    values = runpy.run_path(str(moved / "lib/python3.13t/_sysconfigdata_t_linux_x.py"))["build_time_vars"]
+    assert values["LIBPL"] == f"{moved}/lib/python3.13t/config-3.13t-x"
+    assert (moved / "lib/python3.13t/config-3.13t-x/Makefile").read_text().startswith("# a comment")
 
 
 def test_the_json_files_of_3_14_are_relative(installed: Path) -> None:

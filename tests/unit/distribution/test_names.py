@@ -16,6 +16,10 @@ NAMES = {
         ArchiveName("3.15.0a5", TRIPLE, "debug", "install_only_stripped", "zst", "v1.2"),
     "cpython-3.14.1+1-aarch64-apple-darwin-freethreaded+pgo-full.tar.zst":
         ArchiveName("3.14.1", "aarch64-apple-darwin", "freethreaded+pgo", "full", "zst", "1"),
+    f"cpython-3.13.15-{TRIPLE}-freethreaded+pgo+lto-864a5205ac85.tar.zst":
+        ArchiveName("3.13.15", TRIPLE, "freethreaded+pgo+lto", "full", "zst", digest="864a5205ac85"),
+    f"cpython-3.13.15+20261007-{TRIPLE}-freethreaded-install_only.tar.gz":
+        ArchiveName("3.13.15", TRIPLE, "freethreaded", "install_only", "gz", "20261007"),
 }  # fmt: skip
 
 

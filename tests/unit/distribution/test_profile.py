@@ -19,10 +19,10 @@ REPORT = {"sha256": "ab" * 32, "functions": 9, "functions_run": 5, "unused": 1,
           "hottest": [{"function": "Objects/dictobject.c;lookup", "count": 77}]}  # fmt: skip
 
 
-def make_archive(tmp_path: Path, *, profile: bytes | None) -> Path:
+def make_archive(tmp_path: Path, *, profile: bytes | None, description: str = "{}") -> Path:
     top = tmp_path / "tree/python"
     (top / "build/profile").mkdir(parents=True)
-    (top / "PYTHON.json").write_text("{}")
+    (top / "PYTHON.json").write_text(description)
     if profile is not None:
         (top / PROFILE).write_bytes(profile)
     return pack(tmp_path / "tree", tmp_path / "x.tar.zst", 0, threads=1).path
@@ -58,6 +58,26 @@ def test_an_archive_without_one(tmp_path: Path) -> None:
     archive = make_archive(tmp_path, profile=None)
     with pytest.raises(UsageError, match=r"holds no profile.*was it built with --options pgo"):
         find_profile(archive, tmp_path / "kept")
+
+
+@pytest.mark.parametrize(("program", "options", "found"), [
+    ("python3.13", "freethreaded+pgo", "that of a Python with the GIL, expected that of a free-threaded Python"),
+    ("python3.13t", "pgo+lto", "that of a free-threaded Python, expected that of a Python with the GIL"),
+])  # fmt: skip
+def test_of_other_code(tmp_path: Path, program: str, options: str, found: str) -> None:
+    description = json.dumps({"python_exe": f"install/bin/{program}"})
+    archive = make_archive(tmp_path, profile=CONTENT, description=description)
+    with pytest.raises(UsageError, match=f"is of another interpreter: found {found}"):
+        find_profile(archive, tmp_path / "kept", options)
+    assert not (tmp_path / "kept").exists()
+    right = "freethreaded+pgo+lto" if program.endswith("t") else "pgo"
+    assert find_profile(archive, tmp_path / "kept", right).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("description", ["{", "[]", "{}"])
+def test_an_archive_that_does_not_tell_its_interpreter(tmp_path: Path, description: str) -> None:
+    archive = make_archive(tmp_path, profile=CONTENT, description=description)
+    assert find_profile(archive, tmp_path / "kept", "freethreaded+pgo").read_bytes() == CONTENT
 
 
 def test_what_is_said_of_it(tmp_path: Path) -> None:

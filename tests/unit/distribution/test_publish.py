@@ -103,9 +103,11 @@ def test_the_best_of_each_python_is_listed(tmp_path: Path) -> None:
     assert uv_entries({FULL: ""}, "http://x")[KEY]["build"] is None
 
 
-def test_of_several_options_the_fastest_is_listed() -> None:
-    names = [PLAIN.replace("-install", f"-{options}-install") for options in ("noopt", "lto", "pgo", "pgo+lto")]
-    names.append(PLAIN)
+@pytest.mark.parametrize("variant", ["", "freethreaded"])
+def test_of_several_options_the_fastest_is_listed(variant: str) -> None:
+    options = ["noopt", "lto", "pgo", "pgo+lto", ""]
+    every = ["-".join(["", *filter(None, ["+".join(filter(None, [variant, option]))])]) for option in options]
+    names = [PLAIN.replace("-install", f"{option}-install") for option in every]
     while names:
         (entry,) = uv_entries(dict.fromkeys(sorted(names), "ab" * 32), "http://x").values()
         assert entry["url"].endswith(names.pop().replace("+", "%2B"))
@@ -165,6 +167,10 @@ def debug_headers(top: Path) -> None:
     (top / "include/python3.13").rename(top / "include/python3.13d")
 
 
+def freethreaded_headers(top: Path) -> None:
+    (top / "include/python3.13").rename(top / "include/python3.13t")
+
+
 LIES: dict[str, tuple[str, Change, str]] = {
     "version": (PLAIN, header('#define PY_VERSION "3.13.6"'), "another version: found 3.13.6, expected 3.13.5"),
     "no version": (PLAIN, header(""), "another version: found nothing that tells one"),
@@ -172,6 +178,10 @@ LIES: dict[str, tuple[str, Change, str]] = {
     "C library": (PLAIN, program(make_program(interpreter="/lib/ld-musl-x86_64.so.1")),
                   "another C library: found musl, expected unknown-linux-gnu"),
     "debug": (PLAIN, debug_headers, "another set of build options: found debug, expected a release build"),
+    "free-threaded": (PLAIN, freethreaded_headers,
+                      "another set of build options: found freethreaded, expected a release build"),
+    "not free-threaded": (PLAIN.replace("-install", "-freethreaded-install"), lambda _: None,
+                          "another set of build options: found a release build, expected freethreaded"),
     "no debug": (PLAIN.replace("-install", "-debug-install"), lambda _: None,
                  "another set of build options: found a release build, expected debug"),
     "stripped": (STRIPPED, program(name_sections(make_program(), ".debug_info")),

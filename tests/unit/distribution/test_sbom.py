@@ -210,7 +210,7 @@ def test_no_sbom(text: str, words: str) -> None:
 def test_patches(tmp_path: Path) -> None:
     recipe = make_recipe(tmp_path / "recipes/cpython", files={
         "patches/b.patch": "b", "patches/a.patch": "a", "patches/README": "", "patches-before-3.14/c.patch": "c",
-        "patches-old-ssl/d.patch": "d",
+        "patches-old-ssl/d.patch": "d", "patches-3.13/e.patch": "e",
     })  # fmt: skip
 
     def names(version: str, ssl: str) -> list[str]:
@@ -219,7 +219,7 @@ def test_patches(tmp_path: Path) -> None:
 
     always = ["patches/a.patch", "patches/b.patch"]
     assert names("3.14.1", "BIO_eof(biobuf)") == always
-    assert names("3.13.5", "BIO_eof(biobuf)") == [*always, "patches-before-3.14/c.patch"]
+    assert names("3.13.5", "BIO_eof(biobuf)") == [*always, "patches-3.13/e.patch", "patches-before-3.14/c.patch"]
     assert names("3.11.2", "") == [*always, "patches-before-3.14/c.patch", "patches-old-ssl/d.patch"]
     write(tmp_path / "recipes/cpython/patches-new/e.patch", "e")
     with pytest.raises(DistributionError, match="patches-new: nothing says when these patches are applied"):

@@ -118,7 +118,8 @@ def make_cpython_tree(tree: Path) -> Path:
                   "MODDISABLED_NAMES": [], "LIBS": ["-lpthread"], "SYSLIBS": ["-lm"], "LIBC": [], "LIBM": ["-lm"],
                   "MODLIBS": [], "PY_CORE_CFLAGS": ["-O3", "-I/tools/deps/include"]},
         "texts": {"CC": "clang -pthread", "LINKFORSHARED": "-Xlinker -export-dynamic",
-                  "INSTSONAME": "libpython3.13.so.1.0", "ABIFLAGS": "", "LDVERSION": "3.13", "VERSION": "3.13"},
+                  "INSTSONAME": "libpython3.13.so.1.0", "ABIFLAGS": "", "LDVERSION": "3.13", "VERSION": "3.13",
+                  "LIBDEST": "/install/lib/python3.13"},
         "modules": MODULES,
         "archives": {"Modules/_hacl/libHacl.a": ["Modules/_hacl/Hacl.o"]},
     }  # fmt: skip

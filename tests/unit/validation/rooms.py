@@ -30,6 +30,8 @@ class FakeEnvironment:
     def __init__(self) -> None:
         self.lines = _RIGHT
         self.facts = ["a warning", f"FACTS {json.dumps(FACTS)}"]
+        self.gil = ['GIL {"at_start": true, "turned_on_by": null}']
+        self.gil_modules: list[str] = []
         self.status = 0
         self.commands: list[Command] = []
         self.scripts: list[set[str]] = []
@@ -40,6 +42,11 @@ class FakeEnvironment:
             for line in self.facts:
                 on_line(line)
             return 0 if self.facts else 1
+        if "/recipe/tell_gil.py" in command.argv:
+            self.gil_modules = list(command.argv[command.argv.index("/recipe/tell_gil.py") + 1 :])
+            for line in self.gil:
+                on_line(line)
+            return 0 if self.gil else 1
         self.commands.append(command)
         scripts = next(mount.source for mount in command.mounts if mount.target == "/recipe")
         self.scripts.append({path.name for path in scripts.iterdir()})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from pythonbuild.distribution.later_json import to_later
 from pythonbuild.distribution.left_out import Record
 from pythonbuild.distribution.python_json import read_python_json
 from pythonbuild.errors import UsageError, ValidationError
-from pythonbuild.validation import provenance
+from pythonbuild.validation import provenance, tell_gil
 from pythonbuild.validation.validate import CHECKS, validate
 from tests.unit.distribution.elfmaker import make_library, make_object, make_shared
 from tests.unit.distribution.trees import API, CONFIG_C, TARGET, make_libpython, make_program
@@ -103,6 +106,26 @@ CASES: dict[str, tuple[Callable[[Bench], object], str, str]] = {
                                   'python_version: "3.13.5", the interpreter says "3.13.4"'),
     "an interpreter that does not answer": (suite("system", facts=[]), "metadata-interpreter",
                                             "install/bin/python3.13: says nothing of itself: found status 1: no outp"),
+    "headers of a Python without the GIL": (
+        put("install/include/python3.13/pyconfig.h", "#define Py_GIL_DISABLED 1\n"),
+        "metadata-gil", "python3.13/pyconfig.h: defines Py_GIL_DISABLED, the build options are noopt"),
+    "headers of a Python with the GIL": (
+        edit(lambda p: p.update(build_options="freethreaded+noopt")),
+        "metadata-gil", "pyconfig.h: does not define Py_GIL_DISABLED, the build options are freethreaded+noopt"),
+    "a tag of the ABI without the GIL": (
+        edit(lambda p: p["interpreter"].update(python_abi_tag="cp313td")),
+        "metadata-gil", "python_abi_tag: cp313td, the build options are noopt"),
+    "a GIL that should be off": (
+        edit(lambda p: p.update(build_options="freethreaded+noopt")),
+        "metadata-gil", "bin/python3.13: the GIL is on, the build options are freethreaded+noopt"),
+    "a GIL that should be on": (
+        suite("system", gil=['GIL {"at_start": false, "turned_on_by": null}']),
+        "metadata-gil", "bin/python3.13: the GIL is off, the build options are noopt"),
+    "a module that turns the GIL on": (
+        suite("system", gil=['GIL {"at_start": false, "turned_on_by": "_ssl"}']),
+        "metadata-gil", "bin/python3.13: importing _ssl turns the GIL on"),
+    "an interpreter that does not tell of its GIL": (
+        suite("system", gil=[]), "metadata-gil", "bin/python3.13: says nothing of itself: found status 1: no output"),
     "a newer C library than is said": (
         put("install/lib/python3.13/lib-dynload/_testcapi.so",
             make_shared("", ["libc.so.6"], ["PyInit__testcapi"], versions={"libc.so.6": ["GLIBC_2.17", "GLIBC_2.18"]})),
@@ -256,6 +279,32 @@ CASES: dict[str, tuple[Callable[[Bench], object], str, str]] = {
         suite("glibc-floor", lines=['{"end": "work zlib", "ok": false, "detail": "AssertionError: x"}', DONE]),
         "behaviour-glibc-floor", "work zlib: AssertionError: x"),
 }  # fmt: skip
+
+
+def test_a_free_threaded_build_is_right(bench: Bench) -> None:
+    bench.edit(lambda plain: plain.update(build_options="freethreaded+noopt"))
+    bench.edit(lambda plain: plain["interpreter"].update(python_abi_tag="cp313t"))
+    bench.write("install/include/python3.13/pyconfig.h", "#define Py_DEBUG 1\n#define Py_GIL_DISABLED 1\n")
+    suite("system", gil=['GIL {"at_start": false, "turned_on_by": null}'])(bench)
+    (result,) = [result for result in bench.run().results if result.id == "metadata-gil"]
+    assert result.outcome == "passed", result.lines()
+    environment = bench.rooms["system"].environment
+    assert isinstance(environment, FakeEnvironment)
+    assert environment.gil_modules == ["_sha2", "_ssl", "builtins", "marshal", "math", "posix"], "no test modules"
+    (result,) = [result for result in bench.run(rooms={}).results if result.id == "metadata-gil"]
+    assert result.outcome == "not applicable"
+
+
+def test_the_program_that_tells_of_the_gil(tmp_path: Path) -> None:
+    """By this very interpreter, and with what a free-threaded one would answer."""
+    program = Path(tell_gil.__file__)
+    done = subprocess.run([sys.executable, "-I", program, "json"], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.removeprefix("GIL ")) == {"at_start": tell_gil.has_gil(), "turned_on_by": None}
+    code = "import runpy, sys; sys._is_gil_enabled = lambda: 'colorsys' in sys.modules;"
+    code += "sys.argv = ['x', 'no_such', 'json', 'colorsys', 'this'];"
+    code += f"runpy.run_path({str(program)!r}, None, '__main__')"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.removeprefix("GIL ")) == {"at_start": False, "turned_on_by": "colorsys"}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -64,6 +64,8 @@ def test_wrong(tmp_path: Path, name: str) -> None:
         ("build/cpython-build.json", None),
         ("build/Makefile", b"prefix=/install\nabs_srcdir=/build/src\nCC=" + COMPILER),
         ("install/bin/python3.13", make_program() + b"\0/install\0"),
+        ("install/bin/python3.13t", make_program() + b"\0/install\0"),
+        ("install/lib/python3.13t/_sysconfigdata_t_linux_x.py", b"{'prefix': '/install'}"),
     ],
 )
 def test_what_is_no_leak(tmp_path: Path, path: str, content: bytes | None) -> None:
