@@ -31,31 +31,16 @@ case $ldversion in *ABIFLAGS*) ldversion=$series$(sed -n 's/^ABIFLAGS=[[:space:]
 build() {
     make "${make_variables[@]}" CFLAGS_NODIST="${compile_flags[*]} -g0" LDFLAGS_NODIST="${link_flags[*]} -g0" "$@"
 }
-# Linked once to learn what the functions are called and how they lie, and again with what a start needs side by side.
-# The second time takes two seconds: the cache has what was compiled.
-build_ordered_python() {
-    local flags=("${link_flags[@]}")
-    link_flags+=("-Wl,--thinlto-cache-dir=/build/thinlto")
-    build python LINKCC="python3 /recipe/measured.py $LINKCC"
-    llvm-nm --numeric-sort python | python3 /recipe/order.py /recipe/starting.txt >/build/order.txt
-    rm python
-    link_flags+=("-Wl,--symbol-ordering-file=/build/order.txt" "-Wl,--no-warn-symbol-ordering")
-    build python
-    link_flags=("${flags[@]}")
-}
 # What was trained; sharedmods are modules for CPython's own tests.
 build_core() {
     case +$BUILD_OPTIONS+ in
         *+lto+*)
             # What only the build runs is linked from the machine code of the fat objects. (CPython's own flags for these
-            # two say ThinLTO, because objects without machine code need it.)
+            # two say LTO, because objects without machine code need it.)
             make "${make_variables[@]}" CFLAGS_NODIST="${compile_flags[*]} -g0" CONFIGURE_LDFLAGS_NOLTO=-fno-lto \
                 "PY_CORE_LDFLAGS=\$(PY_LDFLAGS_NOLTO)" Programs/_freeze_module _bootstrap_python
-            # One link after the other: each is parallel by itself, and takes the memory of many compilations. Left alone
-            # the linker would take every processor of the machine, not only those that the build may use.
-            jobs=${MAKEFLAGS#*-j}
-            link_flags+=("-Wl,--threads=${jobs%% *}")
-            build_ordered_python
+            # One such link after the other, each for itself: they take the memory of many compilations.
+            build python LINKCC="python3 /recipe/link.py $LINKCC"
             ;;
     esac
     build python "libpython$ldversion.so" libpython3.so "libpython$ldversion.a" platform

@@ -36,7 +36,7 @@ for option in ${BUILD_OPTIONS//+/ }; do
         debug) arguments+=(--with-pydebug) ;;
         pgo) arguments+=(--enable-optimizations) ;;
         lto)
-            arguments+=(--with-lto=thin)
+            arguments+=(--with-lto=full)
             compile_flags+=(-ffat-lto-objects)
             link_flags+=(-ffat-lto-objects -O3)
             ;;
