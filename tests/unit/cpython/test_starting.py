@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,11 @@ def load(name: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(RECIPE))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(RECIPE))
     return module
 
 
@@ -67,22 +72,62 @@ LISTING = """\
 0000000000000040 T Py_BytesMain
 0000000000000050 t clear
 0000000000000060 t clear.llvm.77
+0000000000000070 t clear.12
+0000000000000080 d run.registry.3
                  U malloc
 """
 
 
 def test_what_a_start_needs_comes_first_other_functions_as_they_lay() -> None:
     order = load("order").ordered
-    starting = ["# a comment", "Py_BytesMain", "type_new", "of_another_version", "clear", "Py_BytesMain", "PyType_Type"]
+    starting = ["# a comment", "Py_BytesMain", "type_new", "of_another_version", "clear", "Py_BytesMain", "PyType_Type",
+                "run.registry"]  # fmt: skip
     assert order(LISTING.splitlines(), starting) == [
-        "Py_BytesMain", "type_new.llvm.8712174559302279286", "clear", "clear.llvm.77", "PyType_Type",
-        "_start", "hot_loop",
+        "Py_BytesMain", "type_new.llvm.8712174559302279286", "clear", "clear.llvm.77", "clear.12", "PyType_Type",
+        "run.registry.3", "_start", "hot_loop",
     ]  # fmt: skip
 
 
 def test_an_interpreter_without_symbols_is_refused() -> None:
     with pytest.raises(SystemExit, match="stripped"):
         load("order").ordered([], ["Py_BytesMain"])
+
+
+COMMAND = ["clang", "-no-pie", "-flto=full", "-O3", "-o", "python", "Programs/python.o", "Parser/token.o",
+           "Modules/main.o", "-lz", "Modules/_hacl/libHacl.a", "-lm"]  # fmt: skip
+
+
+def test_the_second_link_is_of_the_one_object_that_lto_made() -> None:
+    assert load("link").from_one_object(COMMAND, "/build/lto.o") == [
+        "clang", "-no-pie", "-flto=full", "-O3", "-o", "python", "/build/lto.o", "-lz", "Modules/_hacl/libHacl.a",
+        "-lm", "-fno-lto", "-fno-fat-lto-objects",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_the_interpreter_is_linked_twice_and_the_log_says_what_lto_took(tmp_path: Path, status: int) -> None:
+    """A compiler that writes down how it is called, and a listing of symbols that is always the same."""
+    calls = tmp_path / "calls"
+    (tmp_path / "clang").write_text(f'#!/bin/sh\necho "$@" >>{calls}\nexit {status}\n')
+    (tmp_path / "llvm-nm").write_text("#!/bin/sh\necho 0000000000000040 T Py_BytesMain; echo 0000000000000050 t f.1\n")
+    for name in ("clang", "llvm-nm"):
+        (tmp_path / name).chmod(0o755)
+    code = f"import sys, pathlib; sys.path.insert(0, {str(RECIPE)!r}); import link\n"
+    code += f"link.WORK = pathlib.Path({str(tmp_path)!r}); link.main(sys.argv[1:])"
+    done = subprocess.run([sys.executable, "-c", code, *COMMAND], capture_output=True, text=True, check=False,
+                          env={"PATH": f"{tmp_path}:/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"})  # fmt: skip
+    first, *rest = calls.read_text().splitlines()
+    assert first.endswith(f"Modules/main.o -lz Modules/_hacl/libHacl.a -lm -Wl,--lto-obj-path={tmp_path}/lto.o")
+    if status:
+        assert (done.returncode, done.stderr, rest) == (1, "the link failed with status 3\n", [])
+        return
+    assert re.fullmatch(
+        r"python: linked with LTO in \d+ s, \d+ s of processor time, \d+ MiB of memory at most\n", done.stdout
+    )
+    assert len(rest) == 1
+    assert f"{tmp_path}/lto.o" in rest[0]
+    assert f"-Wl,--symbol-ordering-file={tmp_path}/order.txt" in rest[0]
+    assert (tmp_path / "order.txt").read_text() == "Py_BytesMain\nf.1\n"
 
 
 def test_the_list_has_names_as_the_linker_would_know_them() -> None:
