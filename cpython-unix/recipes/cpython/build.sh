@@ -6,6 +6,7 @@
 #
 # BUILD_OPTIONS: noopt, debug, pgo, lto or pgo+lto, or one of them after "freethreaded+".
 
+set -o pipefail
 case $SOURCE_VERSION in
     3.11.* | 3.12.*) ;;
     *) python3 /recipe/freeze_more.py ;;

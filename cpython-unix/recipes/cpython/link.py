@@ -21,10 +21,14 @@ WORK = Path("/build")
 STARTING = Path(__file__).with_name("starting.txt")
 
 
+def for_lto(path: str) -> bool:
+    """Tell whether an object takes part in LTO: the one that is assembled does not."""
+    return path.endswith(".o") and b".llvm.lto\0" in Path(path).read_bytes()
+
+
 def from_one_object(command: Sequence[str], merged: str) -> list[str]:
     """Return the command of a link with LTO as that of a link of what LTO made of its objects."""
-    output = command.index("-o") + 1
-    objects = [place for place, word in enumerate(command) if word.endswith(".o") and place != output]
+    objects = [place for place, word in enumerate(command) if for_lto(word)]
     kept = [word for place, word in enumerate(command) if place not in objects[1:]]
     kept[kept.index(command[objects[0]])] = merged
     return [*kept, "-fno-lto", "-fno-fat-lto-objects"]

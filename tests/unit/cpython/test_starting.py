@@ -93,31 +93,41 @@ def test_an_interpreter_without_symbols_is_refused() -> None:
         load("order").ordered([], ["Py_BytesMain"])
 
 
-COMMAND = ["clang", "-no-pie", "-flto=full", "-O3", "-o", "python", "Programs/python.o", "Parser/token.o",
-           "Modules/main.o", "-lz", "Modules/_hacl/libHacl.a", "-lm"]  # fmt: skip
+COMMAND = ["clang", "-no-pie", "-flto=full", "-O3", "-o", "python", "python.o", "token.o", "assembled.o", "main.o",
+           "-lz", "libHacl.a", "-lm"]  # fmt: skip
 
 
-def test_the_second_link_is_of_the_one_object_that_lto_made() -> None:
+@pytest.fixture
+def objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with the objects of COMMAND, all of them for LTO but one."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("python.o", "token.o", "assembled.o", "main.o"):
+        Path(name).write_bytes(b"\x7fELF\0.text\0" + (b"" if name == "assembled.o" else b".llvm.lto\0"))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("objects")
+def test_the_second_link_is_of_the_one_object_that_lto_made_and_of_what_had_no_part_in_it() -> None:
     assert load("link").from_one_object(COMMAND, "/build/lto.o") == [
-        "clang", "-no-pie", "-flto=full", "-O3", "-o", "python", "/build/lto.o", "-lz", "Modules/_hacl/libHacl.a",
+        "clang", "-no-pie", "-flto=full", "-O3", "-o", "python", "/build/lto.o", "assembled.o", "-lz", "libHacl.a",
         "-lm", "-fno-lto", "-fno-fat-lto-objects",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("status", [0, 3])
-def test_the_interpreter_is_linked_twice_and_the_log_says_what_lto_took(tmp_path: Path, status: int) -> None:
+def test_the_interpreter_is_linked_twice_and_the_log_says_what_lto_took(objects: Path, status: int) -> None:
     """A compiler that writes down how it is called, and a listing of symbols that is always the same."""
-    calls = tmp_path / "calls"
-    (tmp_path / "clang").write_text(f'#!/bin/sh\necho "$@" >>{calls}\nexit {status}\n')
-    (tmp_path / "llvm-nm").write_text("#!/bin/sh\necho 0000000000000040 T Py_BytesMain; echo 0000000000000050 t f.1\n")
+    calls = objects / "calls"
+    (objects / "clang").write_text(f'#!/bin/sh\necho "$@" >>{calls}\nexit {status}\n')
+    (objects / "llvm-nm").write_text("#!/bin/sh\necho 0000000000000040 T Py_BytesMain; echo 0000000000000050 t f.1\n")
     for name in ("clang", "llvm-nm"):
-        (tmp_path / name).chmod(0o755)
+        (objects / name).chmod(0o755)
     code = f"import sys, pathlib; sys.path.insert(0, {str(RECIPE)!r}); import link\n"
-    code += f"link.WORK = pathlib.Path({str(tmp_path)!r}); link.main(sys.argv[1:])"
+    code += f"link.WORK = pathlib.Path({str(objects)!r}); link.main(sys.argv[1:])"
     done = subprocess.run([sys.executable, "-c", code, *COMMAND], capture_output=True, text=True, check=False,
-                          env={"PATH": f"{tmp_path}:/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"})  # fmt: skip
+                          env={"PATH": f"{objects}:/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"})  # fmt: skip
     first, *rest = calls.read_text().splitlines()
-    assert first.endswith(f"Modules/main.o -lz Modules/_hacl/libHacl.a -lm -Wl,--lto-obj-path={tmp_path}/lto.o")
+    assert first.endswith(f"main.o -lz libHacl.a -lm -Wl,--lto-obj-path={objects}/lto.o")
     if status:
         assert (done.returncode, done.stderr, rest) == (1, "the link failed with status 3\n", [])
         return
@@ -125,9 +135,9 @@ def test_the_interpreter_is_linked_twice_and_the_log_says_what_lto_took(tmp_path
         r"python: linked with LTO in \d+ s, \d+ s of processor time, \d+ MiB of memory at most\n", done.stdout
     )
     assert len(rest) == 1
-    assert f"{tmp_path}/lto.o" in rest[0]
-    assert f"-Wl,--symbol-ordering-file={tmp_path}/order.txt" in rest[0]
-    assert (tmp_path / "order.txt").read_text() == "Py_BytesMain\nf.1\n"
+    assert f"{objects}/lto.o" in rest[0]
+    assert f"-Wl,--symbol-ordering-file={objects}/order.txt" in rest[0]
+    assert (objects / "order.txt").read_text() == "Py_BytesMain\nf.1\n"
 
 
 def test_the_list_has_names_as_the_linker_would_know_them() -> None:
