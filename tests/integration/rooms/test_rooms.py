@@ -75,8 +75,8 @@ def interpreter_gone(top: Path) -> None:
     (top / "install/bin/python3").resolve().unlink()
 
 
-def no_encodings(top: Path) -> None:
-    shutil.rmtree(top / "install/lib/python3.13/encodings")
+def no_collections(top: Path) -> None:
+    shutil.rmtree(top / "install/lib/python3.13/collections")
 
 
 def no_sqlite3(top: Path) -> None:
@@ -98,7 +98,7 @@ def no_shared_module(top: Path) -> None:
     [
         (interpreter_cut_short, "the suite ended with status"),
         (interpreter_gone, "the suite ended with status 127"),
-        (no_encodings, "the suite ended with status 1"),
+        (no_collections, "the suite ended with status 1"),
         (no_sqlite3, "No module named 'sqlite3'"),
         (no_tcl_library, "work Tcl: "),
         (no_shared_module, "import _testcapi: ModuleNotFoundError"),
