@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.machine import this_machine
+from benchmarks.page_cache import read_again
 from benchmarks.peers import REPOSITORY, Peer, Rooms, rooms, unique_names
 from benchmarks.plot import as_svg
 from benchmarks.report import Interpreter, Run, as_json, as_text
@@ -69,6 +70,8 @@ def _run(title: str, arguments: argparse.Namespace, make_jobs: MakeJobs) -> Run:
     with rooms(arguments.cache_dir, note) as made:
         peers = [made.peer(argument) for argument in arguments.interpreters]
         jobs, missing = make_jobs(peers, made)
+        count = read_again([peer.root for peer in peers] + [mount.source for peer in peers for mount in peer.mounts])
+        note(f"{count} files read into memory")
         measured = take_turns(peers, jobs, arguments.rounds, note)
     if not measured.times:
         raise UsageError("nothing was measured", found="; ".join((missing | measured.left_out).values()) or "no jobs")

@@ -82,7 +82,9 @@ if [ "$minor" -le 13 ]; then
     done
 fi
 if [ "$minor" -eq 13 ]; then
-    patch -p1 --batch --forward --fuzz=0 --no-backup-if-mismatch -i /recipe/patches-3.13/critical-section-held-already.patch
+    for patch in /recipe/patches-3.13/*.patch; do
+        patch -p1 --batch --forward --fuzz=0 --no-backup-if-mismatch -i "$patch"
+    done
 fi
 
 # Releases from before OpenSSL 3.2 (3.11.2 is one) take the end of the last certificate for an error.

@@ -70,6 +70,21 @@ def test_a_start_reads_no_module_from_a_file(install: Path) -> None:
     assert done.stdout == "[]\n"
 
 
+def test_a_start_collects_no_garbage(install: Path) -> None:
+    """What it makes is in the oldest generation; what is made afterwards is collected as ever."""
+    code = (
+        "import gc; print([g['collections'] for g in gc.get_stats()], gc.get_count()[0] >= 0, len(gc.get_objects(2)))"
+    )
+    code += "; a = [[] for _ in range(5000)]; [x.append(x) for x in a]; a = None; b = [[] for _ in range(50000)]"
+    code += "; print(sum(g['collected'] for g in gc.get_stats()))"
+    done = subprocess.run([install / "bin/python3", "-I", "-c", code],
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    start, collected = done.stdout.splitlines()
+    assert start.startswith("[0, 0, 0] True ")
+    assert int(start.split()[-1]) > 4000
+    assert int(collected) >= 5000
+
+
 def test_the_functions_of_a_start_lie_together(install: Path) -> None:
     names = set((REPOSITORY / "cpython-unix/recipes/cpython/starting.txt").read_text().splitlines())
     with (install / "bin/python3").open("rb") as file:
