@@ -83,6 +83,9 @@ def test_a_start_collects_no_garbage(install: Path) -> None:
     assert start.startswith("[0, 0, 0] True ")
     assert int(start.split()[-1]) > 4000
     assert int(collected) >= 5000
+    code = "import gc, os; print([gc.is_tracked(os.walk.__code__.co_names), gc.is_tracked((1, []))])"
+    done = subprocess.run([install / "bin/python3", "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[False, True]\n"
 
 
 def test_the_functions_of_a_start_lie_together(install: Path) -> None:
