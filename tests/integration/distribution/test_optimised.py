@@ -88,6 +88,36 @@ def test_a_start_collects_no_garbage(install: Path) -> None:
     assert done.stdout == "[False, True]\n"
 
 
+SLOTS = """
+class Names: pass
+for number in range(600):
+    setattr(Names, f"name{number}", number)
+Names.__len__ = lambda self: 600
+Odd = type("Odd", (), {1: 2, "__len__": lambda self: 1})
+class Few:
+    __iter__ = lambda self: iter("few")
+    __hash__ = None
+class Found(Few, Names): pass
+class Own(Found):
+    def __len__(self): return 3
+    def __add__(self, other): return other
+class Late(Own): pass
+Own.__contains__ = lambda self, item: item == 7
+Few.__call__ = lambda self: "called"
+print(len(Names()), len(Odd()), len(Found()), len(Own()), Late() + 5, 7 in Late(), 8 in Late(), Late()(), list(Late()))
+try:
+    hash(Late())
+except TypeError as error:
+    print(error)
+"""
+
+
+def test_classes_have_the_slots_of_their_names(install: Path) -> None:
+    """Of few names, of many, of other keys, from bases, and of those that are set later."""
+    done = subprocess.run([install / "bin/python3", "-I", "-c", SLOTS], capture_output=True, text=True, check=True)
+    assert done.stdout == "600 1 600 3 5 True False called ['f', 'e', 'w']\nunhashable type: 'Late'\n"
+
+
 def test_the_functions_of_a_start_lie_together(install: Path) -> None:
     names = set((REPOSITORY / "cpython-unix/recipes/cpython/starting.txt").read_text().splitlines())
     with (install / "bin/python3").open("rb") as file:
