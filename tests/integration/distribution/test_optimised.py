@@ -7,6 +7,7 @@ That a profile gives the same bytes in another place is proven by ``verify-repro
 from __future__ import annotations
 
 import json
+import struct
 import subprocess
 from pathlib import Path
 
@@ -131,6 +132,35 @@ def test_the_functions_of_a_start_lie_together(install: Path) -> None:
     places = sorted(address - start for address, name in functions if name in names)
     assert len(places) > 800
     assert places[len(places) * 9 // 10] < size / 4, "spread over the whole of the code"
+
+
+def test_what_the_loop_runs_often_is_in_its_hot_part(install: Path) -> None:
+    """The machine code of instructions that every program runs is not put where what never runs is."""
+    code = "import opcode, _opcode_metadata as m; numbers = {**opcode.opmap, **m._specialized_opmap}"
+    often = [
+        "RETURN_VALUE",
+        "RETURN_CONST",
+        "GET_ITER",
+        "CALL_LEN",
+        "BUILD_LIST",
+        "BUILD_TUPLE",
+        "FOR_ITER_LIST",
+        "LOAD_FAST",
+    ]
+    code = f"{code}; print(*(numbers[name] for name in {often}))"
+    done = subprocess.run([install / "bin/python3", "-I", "-c", code], capture_output=True, text=True, check=True)
+    with (install / "bin/python3").open("rb") as file:
+        elf = ELFFile(file)
+        table = elf.get_section_by_name(".symtab")
+        assert isinstance(table, SymbolTableSection)
+        symbols = {symbol.name: symbol for symbol in table.iter_symbols()}
+        loop, jumps = (symbols[f"_PyEval_EvalFrameDefault{what}"] for what in ("", ".opcode_targets"))
+        file.seek(next(elf.address_offsets(jumps["st_value"])))
+        places = struct.unpack("<256Q", file.read(256 * 8))
+    hot = range(loop["st_value"], loop["st_value"] + loop["st_size"])
+    assert [
+        name for name, number in zip(often, done.stdout.split(), strict=True) if places[int(number)] not in hot
+    ] == []
 
 
 def test_its_profile_gives_it_again(optimised: Run, tree: Path, tmp_path: Path) -> None:
