@@ -1,7 +1,7 @@
 """The steps that pack the installation alone, for tools that install Pythons (:mod:`pythonbuild.distribution.kinds`).
 
-They need the assembled distribution and the root filesystem: gzip and llvm-strip are the root's, pinned, and give the
-same bytes wherever the step runs. An archive without a description is not run to check it: it holds the very files that
+They need the assembled distribution, the root filesystem and, where it is not in there, the toolchain: gzip and strip are
+pinned, and give the same bytes wherever the step runs. An archive without a description is not run to check it: it holds the very files that
 are checked and run in the full one, which is made and validated whatever is published.
 """
 
@@ -11,7 +11,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from pythonbuild.config.model import Target
 from pythonbuild.config.options import short_options
 from pythonbuild.engine.model import CallAction, CallContext, Step
 from pythonbuild.environments.base import Command, Mount
@@ -46,20 +45,20 @@ def _installation_archive_step(shipment: Shipment, assemble: Step, kind: str) ->
         if kind == "install_only_stripped":
             for path in (found := with_debug_information(tree)):
                 _make_own(path)
-            _in_root(context, target, _STRIP, *(path.relative_to(context.work).as_posix() for path in found))
+            _in_root(context, shipment, _STRIP, *(path.relative_to(context.work).as_posix() for path in found))
         dist = context.out / "dist"
         dist.mkdir()
         options = short_options(shipment.options, target.options)
         name = ArchiveName(shipment.version, target.triple, options, kind, "zst", shipment.tag or default_tag(epoch))
         pack(tree, dist / str(name), epoch, threads=context.jobs, described=False, quick=True)
         pack(tree, plain, epoch, described=False)
-        _in_root(context, target, _COMPRESS, plain.name, "archive.tar.gz")
+        _in_root(context, shipment, _COMPRESS, plain.name, "archive.tar.gz")
         (context.work / "archive.tar.gz").rename(dist / str(replace(name, compression="gz")))
 
     return Step(
         name=f"archive-{shipment.suffix}-{kind}",
         action=CallAction(run),
-        needs=(assemble.name, shipment.cpython, "root"),
+        needs=tuple(dict.fromkeys((assemble.name, shipment.cpython, "root", *shipment.compiler.steps))),
         files=code_files(shipment.project.repository, *_CODE),
         parameters={"version": shipment.version, "options": shipment.options, "kind": kind, "tag": shipment.tag,
                     "target": repr(target)},
@@ -77,15 +76,17 @@ def _make_own(path: Path) -> None:
     path.chmod(0o755 if path.stat().st_mode & 0o111 else 0o644)
 
 
-def _in_root(context: CallContext, target: Target, script: str, *arguments: str) -> None:
+def _in_root(context: CallContext, shipment: Shipment, script: str, *arguments: str) -> None:
     """Run a line of shell in the build's root filesystem, in the step's scratch directory; no arguments, no run."""
     if not arguments:
         return
+    trees = [context.tree(step) / "tools" for step in shipment.compiler.steps if step != "root"]
+    tools = [Mount(tree, "/tools") for tree in trees[:1]]  # the first has the binary tools
     command = Command(
         argv=("/bin/sh", "-eu", "-c", script, context.step, *arguments),
-        env=target.environment,
+        env=shipment.target.environment,
         cwd="/build",
-        mounts=(Mount(context.work, "/build", writable=True),),
+        mounts=(Mount(context.work, "/build", writable=True), *tools),
         root=context.tree("root"),
         root_digest=context.digest("root"),
         label=context.step,

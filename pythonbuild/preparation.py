@@ -18,12 +18,13 @@ from pathlib import Path, PurePosixPath
 
 from pythonbuild.config.links import check_names
 from pythonbuild.config.locks import load_lock, write_lock
-from pythonbuild.config.model import Lock, LockedPackage, Pin, Target
-from pythonbuild.config.options import check_options, check_version
+from pythonbuild.config.model import Lock, LockedPackage, Pin, Target, Toolchain
+from pythonbuild.config.options import FREETHREADED, check_options, check_version
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
 from pythonbuild.config.sources import Selection, select
 from pythonbuild.config.targets import find_target
+from pythonbuild.config.toolchains import BOOTSTRAP, compiled_by, find_toolchain
 from pythonbuild.cpython.leaving_out import LeftOut, Scene, leave_out
 from pythonbuild.cpython.modules import read_modules
 from pythonbuild.cpython.setupfiles import cpython_version
@@ -33,7 +34,8 @@ from pythonbuild.distribution.profile import find_profile
 from pythonbuild.engine.events import EventSink, FetchProgress, Note
 from pythonbuild.engine.model import PinnedFile, Step
 from pythonbuild.errors import UsageError
-from pythonbuild.planning import Interpreter, PlanInputs, lock_names, modules_file
+from pythonbuild.planning import lock_names, modules_file
+from pythonbuild.recipe_steps import Interpreter, PlanInputs
 from pythonbuild.sources.fetch import Fetcher
 from pythonbuild.sources.places import Places
 from pythonbuild.sources.resolve import resolve
@@ -107,8 +109,9 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
 
     With ``settle`` false nobody asks whether the newest pin of the CPython can be had: the caller builds none.
     """
-    target = find_target(project.targets, request.target_triple)
-    options = _options(request, target, sink)
+    toolchain = _toolchain(request, project)
+    target = compiled_by(find_target(project.targets, request.target_triple), toolchain)
+    options = _options(request, target, toolchain, sink)
     check_options("--options", options, target.options)
     check_names(project.recipes, dict(request.link))
     files = Files(fetcher, cached_bases)
@@ -120,6 +123,8 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
     inputs = PlanInputs(
         project=project,
         target=target,
+        toolchain=toolchain,
+        stages=request.stages,
         options=options,
         interpreter=interpreter,
         locks=_load_locks(request, project, target),
@@ -144,11 +149,26 @@ def _left_out(request: Request, project: Project, version: str, target: Target, 
     return left_out
 
 
-def _options(request: Request, target: Target, sink: EventSink) -> str:
-    if not request.optimized:
-        return request.options
-    sink(Note(f"--optimized: {target.options[-1]}, the best that {target.triple} has"))
-    return target.options[-1]
+def _toolchain(request: Request, project: Project) -> Toolchain:
+    toolchain = find_toolchain(project.toolchains, request.toolchain, request.compiler)
+    if request.stages > 1 and (toolchain.kind != BOOTSTRAP or not toolchain.sources):
+        first = next(other.name for other in project.toolchains.values() if other.kind == BOOTSTRAP and other.sources)
+        raise UsageError("--stages: this toolchain's compiler is not compiled by itself", found=toolchain.name,
+                         expected="a Clang from source", advice=f"--toolchain {first}")  # fmt: skip
+    return toolchain
+
+
+def _options(request: Request, target: Target, toolchain: Toolchain, sink: EventSink) -> str:
+    able = [option for option in target.options if option in toolchain.options or not toolchain.options]
+    if request.optimized:
+        sink(Note(f"--optimized: {able[-1]}, the best that {target.triple} has with {toolchain.name}"))
+        return able[-1]
+    base = request.options.removeprefix(f"{FREETHREADED}+")
+    if base in target.options and base not in able:
+        raise UsageError(f"--options: {toolchain.name} cannot do that", found=request.options,
+                         expected=f"one of {', '.join(able)}",
+                         advice="PGO and LTO are Clang's: leave out --cc gcc")  # fmt: skip
+    return request.options
 
 
 def _profile(request: Request, options: str) -> PinnedFile | None:
@@ -255,7 +275,7 @@ def settle_pins(preparation: Preparation, steps: Iterable[Step], *, fetch: bool)
     """
     inputs, fetcher = preparation.inputs, preparation.files.fetcher
     recipes = (inputs.project.recipes[step.name] for step in steps if step.name in inputs.project.recipes)
-    sources = [inputs.project.sources[recipe.source] for recipe in recipes if recipe.source]
+    sources = [inputs.project.sources[name] for recipe in recipes if (name := inputs.source_of(recipe))]
     uncertain = [source for source in sources if len(source.pins) > 1 and not fetcher.have(source.pins[0])]
     if fetch:
         with ThreadPoolExecutor(_FETCH_JOBS) as pool:

@@ -43,10 +43,22 @@ _FACTS = "interpreter.json"
 
 
 @dataclass(frozen=True)
+class CompiledBy:
+    """The toolchain as PYTHON.json tells it; ``steps`` are those whose trees hold the compiler.
+
+    ``sources`` are what a bootstrapped one was made from. A packaged one is in the root filesystem, with its tools.
+    """
+
+    name: str
+    steps: tuple[str, ...]
+    sources: tuple[Component, ...] = ()
+
+
+@dataclass(frozen=True)
 class Shipment:
     """What is shipped: ``cpython`` names the step that built the interpreter, ``recipes`` are what it needs.
 
-    ``pin`` tells which pin of a source was used. ``tag`` stands in the names of archives that are not full ("": the day
+    ``pin`` tells which pin of a source was used. ``compiler`` is what all was compiled with. ``tag`` stands in the names of archives that are not full ("": the day
     of CPython's source). ``locks`` are those of the root filesystem to build in and of the sysroot. ``python_json`` is
     the format of the description. ``link`` has the recipes that are not linked statically. ``left_out`` is what the
     distribution is without.
@@ -61,6 +73,7 @@ class Shipment:
     cpython: str
     recipes: tuple[Recipe, ...]
     pin: Callable[[str], Pin]
+    compiler: CompiledBy
     tag: str = ""
     locks: Mapping[str, Lock] = field(default_factory=dict)
     python_json: str = FORMAT_VERSION
@@ -162,7 +175,7 @@ def assemble_step(shipment: Shipment, interpreter: Step) -> Step:
             options=shipment.options,
             components=_components(shipment),
             epoch=source_epoch(tree),
-            toolchain=json.loads(toolchain.read_text(encoding="utf-8")),
+            toolchain={**json.loads(toolchain.read_text(encoding="utf-8")), **_toolchain(shipment, context)},
             ldflags=tuple(word for word in compiler.read_text("utf-8").split() if word.startswith("-Wl,")),
             omitted=_omitted(modules, shipment),
             interpreter=json.loads((context.tree(interpreter.name) / _FACTS).read_text(encoding="utf-8")),
@@ -177,7 +190,7 @@ def assemble_step(shipment: Shipment, interpreter: Step) -> Step:
     return Step(
         name=f"assemble-{shipment.suffix}",
         action=CallAction(run),
-        needs=(shipment.cpython, "toolchain", interpreter.name, *shipment.dependencies),
+        needs=(shipment.cpython, *shipment.compiler.steps, "toolchain", interpreter.name, *shipment.dependencies),
         files=(
             InputFile(modules.name, modules),
             *_materials(shipment).files(),
@@ -188,6 +201,20 @@ def assemble_step(shipment: Shipment, interpreter: Step) -> Step:
         target=shipment.target.triple,
         weight=5,
     )
+
+
+def _toolchain(shipment: Shipment, context: CallContext) -> dict[str, object]:
+    """Return what PYTHON.json says of the toolchain besides what it says of itself: from what, and with what result."""
+    compiler = shipment.compiler
+    told: dict[str, object] = {"name": compiler.name, "digests": {step: context.digest(step) for step in compiler.steps}}
+    if compiler.sources:
+        told["sources"] = [
+            {"name": component.source.name, "version": component.pin.version, "license": component.source.licence,
+             "filename": component.pin.filename, "sha256": component.pin.sha256,
+             "urls": [*component.pin.urls, *_materials(shipment).kept(component.pin)]}
+            for component in compiler.sources
+        ]  # fmt: skip
+    return told
 
 
 def _components(shipment: Shipment) -> dict[str, Component]:
@@ -207,6 +234,7 @@ def _described(shipment: Shipment) -> dict[str, str]:
     """Return what PYTHON.json says of the sources, the target and the options, for the key."""
     described = {f"component {name}": repr(component) for name, component in _components(shipment).items()}
     described |= _materials(shipment).parameters()
+    described["toolchain"] = repr(shipment.compiler)
     described |= {f"link {name}": repr(linked) for name, linked in sorted(shipment.link.items())}
     if shipment.left_out:
         described["left out"] = repr(shipment.left_out)

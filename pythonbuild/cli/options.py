@@ -61,6 +61,11 @@ OPTIONS = (
            "FILE"),
     Option("--profile-task", "choice", WHAT, "with pgo: what the interpreter learns from: full or quick", "TASK",
            "full", choices=("full", "quick")),
+    Option("--toolchain", "text", WHAT, "what compiles: packaged, or bootstrap, which is made from source first; or one of"
+           " them by name, such as packaged:clang-19", "NAME", "packaged"),
+    Option("--toolchain-archive", "existing", WHAT, "compile with this exported toolchain (toolchain export)", "FILE"),
+    Option("--stages", "choice", WHAT, "with --toolchain bootstrap: how often Clang is compiled, by itself from the second"
+           " time on; 3 compares what the second and the third give", "N", "1", choices=("1", "2", "3")),
     Option("--link", "text", WHAT, "how a dependency is linked: shared (a shared library, shipped), system (that of the"
            " system) or static; several with commas, such as openssl=shared,xz=system", "NAME=KIND", repeatable=True,
            default_text="static"),
@@ -76,8 +81,9 @@ OPTIONS = (
            " without", "MODULES", repeatable=True),
     Option("--add", "text", WHAT, "link an extension module of your own: NAME=FILE.o or NAME:INIT_FUNCTION=FILE.o; more"
            " files (.o, .a) and system libraries (-lm) with commas", "NAME=FILES", repeatable=True),
-    Option("--cc", "text", WHERE, "the C compiler that links: a command of this machine, or pinned for the one that"
-           " distributions are built with", "COMMAND", default_text="the first of cc, clang, gcc; else pinned"),
+    Option("--cc", "text", WHAT, "the C compiler. Of a build: clang or gcc. Of relink, where it links: a command of this"
+           " machine, or pinned for the one that distributions are built with", "COMMAND",
+           default_text="clang; of relink, the first of cc, clang, gcc, else pinned"),
     Option("--environment", "choice", WHERE, "where steps run: auto, docker or sandbox", "NAME", "auto",
            choices=("auto", "docker", "sandbox")),
     Option("--jobs", "count", WHERE, "processes at once, over all steps", "N", default_text="the usable cores"),
@@ -124,7 +130,7 @@ OPTIONS = (
 BY_FLAG = {option.flag: option for option in OPTIONS}
 
 _WHAT = ("--python", "--python-source", "--target-triple", "--options", "--optimized", "--profile", "--profile-task",
-         "--link", "--without", "--no-tests", "--no-tk")  # fmt: skip
+         "--toolchain", "--toolchain-archive", "--stages", "--cc", "--link", "--without", "--no-tests", "--no-tk")  # fmt: skip
 _SOURCES = ("--source-dir", "--mirror", "--offline", "--locked")
 
 

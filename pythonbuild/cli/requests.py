@@ -47,6 +47,10 @@ def make_request(arguments: Arguments, repository: Path) -> Request:
         profile_task=value("--profile-task"),
         tag=_tag(value("--tag") or "", arguments),
         link=read_links(value("--link"), arguments.origin("link")) if value("--link") else (),
+        toolchain=value("--toolchain"),
+        compiler=(value("--cc") or "") if "toolchain" in arguments.values else "",
+        stages=int(value("--stages")),
+        toolchain_archive=value("--toolchain-archive"),
         **_left_out(arguments),
     )
 

@@ -7,7 +7,10 @@ read in a diff as what it is: a package went from one version to another.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pythonbuild.config.document import SHA256, Node, read_document
 from pythonbuild.config.model import Lock, LockedPackage, RootDescription
@@ -15,35 +18,73 @@ from pythonbuild.config.model import Lock, LockedPackage, RootDescription
 _SNAPSHOT = re.compile(r"\d{8}T\d{6}Z")
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 _VERSION = re.compile(r"[0-9A-Za-z.+:~-]+")
+_ROOT_TEXTS = ("suite", "glibc")
+_ROOT_SWITCHES = ("essential", "dependencies")
+_ROOT_LISTS = ("architectures", "packages", "exclude", "directories", "drop")
+_ROOT_MAPS = ("symlinks", "files")
 _PACKAGE_FIELDS = "name version architecture size sha256 path"
 _HEADER = "# Written by `./build-linux.py relock`; packages are: " + _PACKAGE_FIELDS + "\n"
 
 
 def load_root_description(path: Path) -> RootDescription:
-    """Return one root's description; its name is the file's. Raises ConfigError naming file and key."""
-    keys = read_document(path).mapping(
-        required=["suite", "architectures", "packages"],
-        optional=["exclude", "essential", "dependencies", "symlinks", "directories", "files", "drop", "glibc"],
+    """Return one root's description; its name is the file's. Raises ConfigError naming file and key.
+
+    One that is ``like`` another has all that the other has: its lists are longer, its maps have more keys, other values
+    are its own. What stands in ``without`` (elements of lists, keys of maps) it does not take over.
+    """
+    node = read_document(path)
+    keys = node.mapping(
+        required=[] if "like" in _names(node) else ["suite", "architectures", "packages"],
+        optional=["like", "without", *_ROOT_TEXTS, *_ROOT_SWITCHES, *_ROOT_LISTS, *_ROOT_MAPS],
     )
-    for key in ("symlinks", "files"):
-        for place, node in keys[key].items() if key in keys else ():
-            _inner_path(node, place)
-    for node in keys["directories"].elements() if "directories" in keys else ():
-        _inner_path(node, node.text())
-    return RootDescription(
-        name=path.stem,
-        suite=keys["suite"].text(),
-        architectures=keys["architectures"].texts(),
-        packages=keys["packages"].texts(),
-        exclude=keys["exclude"].texts() if "exclude" in keys else (),
-        essential=keys["essential"].boolean() if "essential" in keys else False,
-        dependencies=keys["dependencies"].boolean() if "dependencies" in keys else True,
-        symlinks=keys["symlinks"].text_map() if "symlinks" in keys else {},
-        directories=keys["directories"].texts() if "directories" in keys else (),
-        files=keys["files"].text_map() if "files" in keys else {},
-        drop=keys["drop"].texts() if "drop" in keys else (),
-        glibc=keys["glibc"].text() if "glibc" in keys else "",
-    )
+    for key in _ROOT_MAPS:
+        for place, child in keys[key].items() if key in keys else ():
+            _inner_path(child, place)
+    for child in keys["directories"].elements() if "directories" in keys else ():
+        _inner_path(child, child.text())
+    fields: dict[str, Any] = {}
+    for key, child in keys.items():
+        if key in _ROOT_TEXTS:
+            fields[key] = child.text()
+        elif key in _ROOT_SWITCHES:
+            fields[key] = child.boolean()
+        elif key in _ROOT_LISTS:
+            fields[key] = child.texts()
+        elif key in _ROOT_MAPS:
+            fields[key] = child.text_map()
+    if "like" in keys:
+        return _like(path, keys, fields)
+    if "without" in keys:
+        raise keys["without"].fail("nothing to be without", expected="the key like beside it")
+    return RootDescription(name=path.stem, paths=(path,), **{"exclude": (), "essential": False, "dependencies": True,
+                                                             **fields})  # fmt: skip
+
+
+def _names(node: Node) -> Collection[str]:
+    return node.value if isinstance(node.value, dict) else ()
+
+
+def _like(path: Path, keys: dict[str, Node], own: dict[str, Any]) -> RootDescription:
+    other = path.with_name(f"{keys['like'].text()}.yml")
+    if other == path or not other.is_file():
+        raise keys["like"].fail("no such root", found=repr(keys["like"].text()), expected=f"a file beside {path.name}")
+    base = load_root_description(other)
+    missing = {child.text(): child for child in keys["without"].elements()} if "without" in keys else {}
+    without = frozenset(missing)
+    merged: dict[str, Any] = {}
+    for key in _ROOT_LISTS:
+        merged[key] = (*(entry for entry in getattr(base, key) if entry not in without), *own.get(key, ()))
+        for name in getattr(base, key):
+            missing.pop(name, None)
+    for key in _ROOT_MAPS:
+        old = getattr(base, key)
+        merged[key] = {place: text for place, text in old.items() if place not in without} | own.get(key, {})
+        for name in old:
+            missing.pop(name, None)
+    for name, child in missing.items():
+        raise child.fail(f"{other.name} has no such entry", found=repr(name), expected="an element or key of it")
+    others = {key: value for key, value in own.items() if key not in merged}
+    return replace(base, name=path.stem, paths=(*base.paths, path), **others, **merged)
 
 
 def load_root_descriptions(directory: Path) -> dict[str, RootDescription]:

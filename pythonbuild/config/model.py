@@ -81,6 +81,7 @@ class Recipe:
     trees it sees under /tools; ``parameters`` become environment variables of the script; ``includes`` are further
     files and directories (repository-relative) seen in /recipe beside the script; ``lock`` names a package lock whose
     .deb files are seen in /sources. ``shared`` is how it is built as shared libraries, None where it cannot be.
+    ``resumable``: its script leaves in /resume what an interrupted run can go on from; ``memory`` in MiB.
     """
 
     name: str
@@ -92,6 +93,8 @@ class Recipe:
     lock: str = ""
     weight: float = 30.0
     shared: SharedBuild | None = None
+    resumable: bool = False
+    memory: int = 512
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,29 @@ class Target:
     options: tuple[str, ...]
     rooms: Mapping[str, str] = field(default_factory=dict)
     oldest_cpu: str = ""
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """What a target is compiled with: a compiler, a linker and binary tools, and the root filesystem that they run in.
+
+    ``kind`` is ``packaged`` (the compiler is in the root filesystem ``root``) or ``bootstrap`` (``recipes`` make it there,
+    from source). ``compiler`` is ``clang`` or ``gcc``, ``series`` its release line. ``environment`` replaces variables of
+    the target for everything that is compiled with it; ``making`` are the variables of the recipes that make it, and of
+    the sysroot. ``sources`` says which source a recipe builds, where that is not its own. ``options`` are the build
+    options that it can do, () for all of the target's.
+    """
+
+    name: str
+    kind: str
+    compiler: str
+    series: str
+    root: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    recipes: tuple[str, ...] = ()
+    making: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,7 +184,8 @@ class RootDescription:
     set; ``exclude`` are packages that are left out even where something depends on them. ``drop`` are path patterns
     (``*`` matches slashes too) of files that are not unpacked. ``symlinks`` (path → target), ``directories`` and
     ``files`` (path → text) replace what maintainer scripts would have made. ``relock`` writes a lock per architecture.
-    ``glibc`` names the source whose Python package brings the C library, "" where a Debian package does.
+    ``glibc`` names the source whose Python package brings the C library, "" where a Debian package does. ``paths`` are
+    the files that say all this.
     """
 
     name: str
@@ -173,3 +200,4 @@ class RootDescription:
     drop: tuple[str, ...] = ()
     architectures: tuple[str, ...] = ("amd64",)
     glibc: str = ""
+    paths: tuple[Path, ...] = ()

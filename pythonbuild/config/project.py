@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pythonbuild.config.model import Recipe, Source, Target
+from pythonbuild.config.model import Recipe, Source, Target, Toolchain
 from pythonbuild.config.recipes import load_recipes
 from pythonbuild.config.sources import load_sources
 from pythonbuild.config.targets import load_targets
+from pythonbuild.config.toolchains import load_toolchains
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class Project:
     @cached_property
     def targets(self) -> Mapping[str, Target]:
         return load_targets(self.unix / "targets.yml")
+
+    @cached_property
+    def toolchains(self) -> Mapping[str, Toolchain]:
+        return load_toolchains(self.unix / "toolchains.yml")
 
     @cached_property
     def recipes(self) -> Mapping[str, Recipe]:

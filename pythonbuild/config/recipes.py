@@ -14,6 +14,7 @@ from pythonbuild.config.document import Node, read_document
 from pythonbuild.config.model import Recipe, SharedBuild
 
 _DEFAULT_WEIGHT = 30.0
+_DEFAULT_MEMORY = 512
 #: The folder of a recipe that says how shared libraries are built, and what a soname looks like.
 SHARED = "shared"
 _SONAME = re.compile(r"lib[\w.+{}-]+\.so(\.\d+)*")
@@ -35,7 +36,8 @@ def load_recipes(directory: Path) -> Mapping[str, Recipe]:
 
 
 def _recipe(directory: Path, node: Node, repository: Path) -> Recipe:
-    keys = node.mapping(optional=["source", "needs", "parameters", "includes", "lock", "weight"])
+    keys = node.mapping(optional=["source", "needs", "parameters", "includes", "lock", "weight", "resumable",
+                                  "memory"])  # fmt: skip
     includes = []
     for element in keys["includes"].elements() if "includes" in keys else []:
         path = repository / element.text()
@@ -56,6 +58,8 @@ def _recipe(directory: Path, node: Node, repository: Path) -> Recipe:
         lock=keys["lock"].text() if "lock" in keys else "",
         weight=keys["weight"].number() if "weight" in keys else _DEFAULT_WEIGHT,
         shared=_shared_build(directory / SHARED),
+        resumable=keys["resumable"].boolean() if "resumable" in keys else False,
+        memory=keys["memory"].integer() if "memory" in keys else _DEFAULT_MEMORY,
     )
 
 

@@ -20,6 +20,8 @@ class Request:
     in the names of those that are not full, "" for the day of the source. ``python_json`` is the format of
     PYTHON.json. ``profile`` is a profile, or an archive that holds one, to build from instead of training by
     ``profile_task``. ``link`` are the dependencies that are not linked statically, each with ``shared`` or ``system``.
+    ``toolchain`` is a toolchain's name or kind, ``compiler`` clang or gcc, "" for what the toolchain has; ``stages`` is
+    how often a bootstrapped Clang is compiled, and ``toolchain_archive`` one that was exported, to be used instead.
     ``without`` are extension modules, sorted, that are left out; so are CPython's tests with ``no_tests``, and all that
     is there for Tk with ``no_tk``.
     """
@@ -48,5 +50,9 @@ class Request:
     profile_task: str = "full"
     link: tuple[tuple[str, str], ...] = ()
     without: tuple[str, ...] = ()
+    toolchain: str = "packaged"
+    compiler: str = ""
+    stages: int = 1
+    toolchain_archive: Path | None = None
     no_tests: bool = False
     no_tk: bool = False

@@ -266,7 +266,7 @@ def build_stub(library: Library, floor: Version, output: Path, work: Path, compi
     assembly, script = work / f"{library.soname}.s", work / f"{library.soname}.map"
     assembly.write_text(stub_assembly(symbols), encoding="utf-8")
     script.write_text(version_script(symbols), encoding="utf-8")
-    options = ["-shared", "-nostdlib", "-fuse-ld=lld", "-Wl,--build-id=none", "-Wl,--hash-style=gnu", "-Wl,-s"]
+    options = ["-shared", "-nostdlib", "-Wl,--build-id=none", "-Wl,--hash-style=gnu", "-Wl,-s"]
     options += [f"-Wl,-soname,{library.soname}", f"-Wl,--version-script={script}", "-o", str(output), str(assembly)]
     subprocess.run([*compiler, *options], check=True)
     return symbols
@@ -418,7 +418,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--work", type=Path, required=True, help="an empty directory for intermediate files")
     parser.add_argument("--multiarch", required=True, help="Debian's directory name, such as x86_64-linux-gnu")
     parser.add_argument("--floor", required=True, help="the glibc version, such as 2.17")
-    parser.add_argument("--compiler", required=True, help="clang with its target option")
+    parser.add_argument("--compiler", required=True, help="what assembles and links, with its options")
     given = parser.parse_args(arguments)
     try:
         make_sysroot(given.debian, given.output, given.work, given.multiarch, parse_version(given.floor),

@@ -33,6 +33,21 @@ from pythonbuild.errors import DistributionError, NoSpaceError, OutputError
 TOP = "python"
 METADATA = f"{TOP}/PYTHON.json"
 
+
+@dataclass(frozen=True)
+class Form:
+    """What kind of archive: the directory that all is below, and the member that comes first and tells of the rest."""
+
+    top: str
+    metadata: str
+
+    @property
+    def first(self) -> str:
+        return f"{self.top}/{self.metadata}"
+
+
+DISTRIBUTION = Form(TOP, "PYTHON.json")
+
 # Measured on a distribution of 170 MB (CPython 3.11, noopt, loaded machine), MB and seconds of CPU for levels 12: 32.8
 # and 9, 15: 32.2 and 35, 16: 30.8 and 56, 17: 30.0 and 71; without long-distance matching all are 3 % larger.
 _LEVEL, _QUICK_LEVEL = 16, 12
@@ -81,15 +96,15 @@ class Member:
 
 
 def pack(tree: Path, out: Path, mtime: int, *, threads: int = 0, described: bool = True,
-         quick: bool = False) -> Packed:  # fmt: skip
-    """Write ``tree``/python to the archive ``out`` (through a file beside it, so that ``out`` is whole or absent).
+         quick: bool = False, form: Form = DISTRIBUTION) -> Packed:  # fmt: skip
+    """Write ``tree``/python (or what ``form`` calls its top) to the archive ``out`` (through a file beside it, so that ``out`` is whole or absent).
 
     A name that ends with ``.tar`` asks for no compression. ``threads`` 0 means one for each core; the bytes are the
-    same whatever it is. ``described`` archives begin with PYTHON.json. Raises ArchiveError for what an archive cannot
+    same whatever it is. ``described`` archives begin with PYTHON.json (or what ``form`` has). Raises ArchiveError for what an archive cannot
     hold, NoSpaceError and OutputError when ``out`` cannot be written. ``quick`` archives are some percent larger, and
     packed in a third of the time.
     """
-    members = _tree_members(tree, _member_names(tree, described=described), mtime)
+    members = _tree_members(tree, _member_names(tree, form, described=described), mtime)
     return write_archive(out, members, threads=threads, quick=quick)
 
 
@@ -146,15 +161,15 @@ class _HashingSink:
         return len(data)
 
 
-def _member_names(tree: Path, *, described: bool) -> list[str]:
-    """Return what is packed, in order: the metadata, then every other path below ``python/``, sorted as text."""
-    if described and not (tree / METADATA).is_file():
-        raise ArchiveError(f"{tree}: nothing to pack", found="no file python/PYTHON.json")
+def _member_names(tree: Path, form: Form, *, described: bool) -> list[str]:
+    """Return what is packed, in order: the metadata, then every other path below the top, sorted as text."""
+    if described and not (tree / form.first).is_file():
+        raise ArchiveError(f"{tree}: nothing to pack", found=f"no file {form.first}")
     names = []
-    for directory, subdirectories, files in os.walk(tree / TOP, onerror=_raise):
+    for directory, subdirectories, files in os.walk(tree / form.top, onerror=_raise):
         below = PurePosixPath(Path(directory).relative_to(tree))
         names += [str(below / name) for name in (*subdirectories, *files)]
-    first = [METADATA] if described else []
+    first = [form.first] if described else []
     return [*first, *sorted(set(names).difference(first))]
 
 
@@ -194,7 +209,7 @@ def _member(tree: Path, name: str, mtime: int) -> tarfile.TarInfo:
     info.mtime = mtime
     if path.is_symlink():
         info.type, info.mode, info.linkname = tarfile.SYMTYPE, 0o777, str(path.readlink())
-        _check_link(name, info.linkname)
+        _check_link(name, info.linkname, PurePosixPath(name).parts[0])
     elif path.is_dir():
         info.type, info.mode = tarfile.DIRTYPE, 0o755
     elif path.is_file():
@@ -206,11 +221,11 @@ def _member(tree: Path, name: str, mtime: int) -> tarfile.TarInfo:
     return info
 
 
-def _check_link(name: str, target: str) -> None:
-    """Refuse a symbolic link that leads out of ``python/``, wherever the archive is unpacked."""
+def _check_link(name: str, target: str, top: str) -> None:
+    """Refuse a symbolic link that leads out of ``top``, wherever the archive is unpacked."""
     normal = os.path.normpath(os.path.join(os.path.dirname(name), target))  # noqa: PTH118, PTH120 - names, not files
-    if target.startswith("/") or not (normal == TOP or normal.startswith(f"{TOP}/")):
-        raise ArchiveError(f"{name}: symbolic link out of the archive", found=target, expected="a path inside python/")
+    if target.startswith("/") or not (normal == top or normal.startswith(f"{top}/")):
+        raise ArchiveError(f"{name}: symbolic link out of the archive", found=target, expected=f"a path inside {top}/")
 
 
 class _ZstdReader:
@@ -284,38 +299,39 @@ def read_members(path: Path) -> Generator[Member, None, None]:
             pass
 
 
-def read_metadata(path: Path) -> str:
-    """Return PYTHON.json's text, decompressing no more than the archive's beginning.
+def read_metadata(path: Path, form: Form = DISTRIBUTION) -> str:
+    """Return the text of PYTHON.json (or of what ``form`` has in its place), decompressing no more than the archive's beginning.
 
     Raises ArchiveError when the first member is another one.
     """
     members = read_members(path)
     try:
         first = next(members, None)
-        if first is None or first.name != METADATA or first.content is None:
+        if first is None or first.name != form.first or first.content is None:
             found = f"first member {first.name}" if first else "no members"
-            raise ArchiveError(f"{path}: not a distribution", found=found, expected=f"{METADATA} first")
+            kind = "distribution" if form is DISTRIBUTION else form.top
+            raise ArchiveError(f"{path}: not a {kind}", found=found, expected=f"{form.first} first")
         return first.content.read().decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ArchiveError(f"{path}: {METADATA} is not UTF-8 text", found=error) from error
+        raise ArchiveError(f"{path}: {form.first} is not UTF-8 text", found=error) from error
     finally:
         members.close()
 
 
-def unpack(path: Path, directory: Path) -> None:
+def unpack(path: Path, directory: Path, form: Form = DISTRIBUTION) -> None:
     """Unpack an archive into ``directory``. Raises ArchiveError for a member that would leave it."""
     for member in read_members(path):
         info, target = member.info, directory / member.name
         parts = PurePosixPath(info.name).parts
-        if not parts or parts[0] != TOP or ".." in parts:
-            raise ArchiveError(f"{path}: unexpected member", found=info.name, expected="paths below python/ only")
+        if not parts or parts[0] != form.top or ".." in parts:
+            raise ArchiveError(f"{path}: unexpected member", found=info.name, expected=f"paths below {form.top}/ only")
         if any(parent.is_symlink() for parent in list(target.parents)[: len(parts) - 1]):
             raise ArchiveError(f"{path}: a member inside a symbolic link", found=info.name)
         target.parent.mkdir(parents=True, exist_ok=True)
         if info.isdir():
             target.mkdir(exist_ok=True)
         elif info.issym():
-            _check_link(info.name, info.linkname)
+            _check_link(info.name, info.linkname, form.top)
             target.symlink_to(info.linkname)
         elif member.content is not None:
             with target.open("xb") as file:

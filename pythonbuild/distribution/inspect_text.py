@@ -33,8 +33,9 @@ def described(document: PythonJson | None, plain: Mapping[str, Any], version: st
             "Description": f"PYTHON.json of format {plain['version']}" if plain else "none: an installation alone",
         }
     tools = document.toolchain.get("tools")
-    clang = tools.get("clang", "") if isinstance(tools, dict) else ""
-    toolchain = " ".join(str(word) for word in (document.toolchain.get("kind", ""), clang and f"clang {clang}"))
+    versions = tools if isinstance(tools, dict) else {}
+    compiler = next((f"{name} {versions[name]}" for name in ("clang", "gcc") if name in versions), "")
+    toolchain = f"{document.toolchain.get('kind', '')} {compiler}"
     core = document.build_info.core
     return {
         "Python": f"{document.python_flavor} {document.python_version}",

@@ -54,6 +54,8 @@ _GITHUB = re.compile(
 #: Any version, and at the end of one of a pre-release what makes it that; lists of vulnerabilities use longer words.
 _PRE_RELEASE = re.compile(r"(.+?)(?:(a|b|rc)(\d+))?")
 _UPDATES = {"a": "alpha", "b": "beta"}
+#: What the references of a toolchain's own sources begin with.
+_TOOL_SOURCE = "toolchain-source:"
 _DISTRIBUTION = "distribution"
 
 
@@ -85,7 +87,8 @@ def render(document: PythonJson, making: Making) -> str:
     sources = [_source(source, making, places[source.name], linked.get(source.name, ())) for source in document.sources]
     packages = [_package(package, places[package_reference(package)]) for package in making.packages]
     own = [_own(places[OWN])] if places[OWN] else []
-    tools, debs = list(_tools(document)), list(_debs(document, making.locks))
+    tools = [*_tools(document), *_tool_sources(document)]
+    debs = list(_debs(document, making.locks))
     bom = Bom(components=[*sources, *packages, *own, *tools, *debs], serial_number=UUID(int=0))
     bom.metadata.timestamp = datetime.fromtimestamp(making.epoch, UTC)
     bom.metadata.tools.components.add(Component(name=OWN, version=__version__, type=ComponentType.APPLICATION))
@@ -263,6 +266,30 @@ def _tools(document: PythonJson) -> Iterator[Component]:
         )
 
 
+def _tool_sources(document: PythonJson) -> Iterator[Component]:
+    """Yield what a toolchain was made from that came from no package."""
+    sources = document.toolchain.get("sources")
+    for source in sources if isinstance(sources, list) else ():
+        sha256 = HashType(alg=Algorithm.SHA_256, content=source["sha256"])
+        yield Component(
+            name=source["name"],
+            version=source["version"],
+            type=ComponentType.APPLICATION,
+            bom_ref=f"{_TOOL_SOURCE}{source['name']}",
+            purl=PackageURL("generic", None, source["name"], source["version"],
+                            {"checksum": f"sha256:{source['sha256']}"}),
+            hashes=[sha256],
+            licenses=[LicenseExpression(source["license"])],
+            external_references=[
+                ExternalReference(type=ExternalReferenceType.SOURCE_DISTRIBUTION, url=XsUri(url), hashes=[sha256],
+                                  comment=source["filename"])
+                for url in source["urls"]
+            ],
+            scope=ComponentScope.EXCLUDED,
+            properties=_properties(iter((("role", "toolchain-source"),))),
+        )  # fmt: skip
+
+
 def _debs(document: PythonJson, locks: Mapping[str, Lock]) -> Iterator[Component]:
     core = document.build_info.core
     shipped = {document.python_exe, core.shared_lib, *(
@@ -308,5 +335,6 @@ def _relate(bom: Bom, document: PythonJson, making: Making, parts: Mapping[str, 
         if name.startswith("tool:"):
             major = str(part.version).partition(".")[0]
             tool = name.removeprefix("tool:").partition("-")[0]
-            needs = [parts[deb] for deb in (f"deb:build/{tool}-{major}",) if deb in parts]
+            makers = (f"deb:build/{tool}-{major}", *(ref for ref in parts if ref.startswith(_TOOL_SOURCE)))
+            needs = [parts[maker] for maker in makers if maker in parts]
         bom.register_dependency(part, needs)

@@ -14,7 +14,7 @@ from pythonbuild.engine import session
 from pythonbuild.engine.files import FileLock, machine_errors, remove_tree, unique
 from pythonbuild.engine.store import Freed, Record
 from pythonbuild.engine.trees import Tree
-from pythonbuild.engine.workdir import remove_stale
+from pythonbuild.engine.workdir import remove_abandoned, remove_stale
 from pythonbuild.errors import StoreError
 
 if TYPE_CHECKING:
@@ -45,13 +45,14 @@ def gc(store: Store, max_bytes: int) -> Freed:
     """Drop the least recently used actions until what is left fits into ``max_bytes``, and all that only they used.
 
     Unpacked trees that nobody uses go as well (they are made again in a moment, and hold on to dropped files), and so
-    do the work directories of failed steps. What running builds use stays, even if it is more than ``max_bytes``.
+    do the work directories of failed steps, and what steps left that were interrupted more than a week ago. What running builds use stays, even if it is more than ``max_bytes``.
     """
     lock = FileLock(store.root / "collecting")
     with machine_errors(store.root):
         lock.acquire()
         try:
             remove_stale(store.root.parent / "work", failed=True)
+            remove_abandoned(store.root.parent, store.key_lock)
             return _gc(store, max_bytes)
         finally:
             lock.release()

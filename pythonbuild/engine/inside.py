@@ -1,7 +1,7 @@
 """What a step sees: the mounts and variables of a recipe's command, and the context of a call.
 
 A recipe sees its root filesystem, ``/tools`` (its needs' merged), ``/recipe``, ``/sources``, all read-only, and
-``/build`` and ``/out``; of variables only its parameters and MAKEFLAGS.
+``/build`` and ``/out`` (a resumable one ``/resume``, too); of variables only its parameters and MAKEFLAGS.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from pythonbuild.engine.workdir import WorkDirectory
 from pythonbuild.environments.base import Command, Environment, Mount
 from pythonbuild.errors import PlanError
 
-BUILD, OUT, TOOLS, RECIPE, SOURCES = "/build", "/out", "/tools", "/recipe", "/sources"
+BUILD, OUT, TOOLS, RECIPE, SOURCES, RESUME = "/build", "/out", "/tools", "/recipe", "/sources", "/resume"
 
 
 def lay_out(
-    step: Step, digests: Mapping[str, str], work: WorkDirectory, store: Store, jobserver: Jobserver
+    step: Step, digests: Mapping[str, str], work: WorkDirectory, store: Store, jobserver: Jobserver,
+    resume: Path | None = None,
 ) -> Command:  # fmt: skip
-    """Make everything that a recipe's command sees and return the command."""
+    """Make everything that a recipe's command sees and return the command; ``resume`` outlives the work directory."""
     assert isinstance(step.action, RecipeAction)
     root_digest = digests[step.action.root]
     build = work.subdirectory("build")
@@ -38,6 +39,7 @@ def lay_out(
         Mount(_tools(step, digests, work, store), TOOLS),
         Mount(_recipe_files(step.files, work.subdirectory("recipe")), RECIPE),
         Mount(_source_files(step.sources, work.subdirectory("sources")), SOURCES),
+        *([Mount(resume, RESUME, writable=True)] if resume else []),
     )
     environment = {**step.parameters, "MAKEFLAGS": jobserver.makeflags(BUILD)}
     root = store.materialise_cached(root_digest)

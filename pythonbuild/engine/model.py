@@ -81,7 +81,8 @@ class Step:
     """One node of a plan.
 
     ``needs`` are merged under ``/`` for a recipe, in this order; ``parameters`` are keyed values (for a recipe: its
-    environment variables). ``weight`` is the expected seconds when no earlier run is known; ``memory`` in MiB.
+    environment variables). ``weight`` is the expected seconds when no earlier run is known; ``memory`` in MiB. What a
+    ``resumable`` recipe leaves in ``/resume`` it finds there again when it is run with the same key after an interruption.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Step:
     target: str = ""
     weight: float = 30.0
     memory: int = 512
+    resumable: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from pythonbuild.engine.keys import Inputs
 from pythonbuild.engine.model import RecipeAction, Step
 from pythonbuild.engine.steplog import StepLog
 from pythonbuild.engine.store import Record, Store
-from pythonbuild.engine.workdir import WorkDirectory
+from pythonbuild.engine.workdir import ResumeDirectory, WorkDirectory
 from pythonbuild.environments.base import Command, Environment
 from pythonbuild.errors import BuildError, NoSpaceError, StepFailedError, StoreCorruptError
 
@@ -121,8 +121,9 @@ class Runner:
         self.emit(StepStarted(step.name, expected.seconds if expected else None, log.path))
         work = WorkDirectory(self.cache / "work", step.name)
         cleaning.callback(work.close)
+        resume = ResumeDirectory(self.cache, key) if step.resumable else None
         try:
-            out = self._attempts(step, digests, work, log)
+            out = self._attempts(step, digests, work, resume, log)
             tree = self.store.add_tree(out, move=True)
             record = self.store.record(key, step.name, tree, inputs, time.monotonic() - started)
         except StepFailedError as error:
@@ -133,15 +134,19 @@ class Runner:
             log.quiet(str(error))
             raise
         cleaning.callback(work.drop_failed)
+        if resume:
+            resume.remove()
         return record
 
-    def _attempts(self, step: Step, digests: Mapping[str, str], work: WorkDirectory, log: StepLog) -> Path:
+    def _attempts(
+        self, step: Step, digests: Mapping[str, str], work: WorkDirectory, resume: ResumeDirectory | None, log: StepLog
+    ) -> Path:  # fmt: skip
         """Run the action, again after failures that a retry may cure; return the directory of its result."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with machine_errors(work.path):
                     if isinstance(step.action, RecipeAction):
-                        return self._recipe(step, digests, work, log)
+                        return self._recipe(step, digests, work, resume, log)
                     return self._call(step, digests, work, log)
             except StoreCorruptError:
                 raise  # a retry of this step cures nothing: the one that made the tree has to run again
@@ -154,8 +159,11 @@ class Runner:
                 raise StepCancelledError
         raise AssertionError
 
-    def _recipe(self, step: Step, digests: Mapping[str, str], work: WorkDirectory, log: StepLog) -> Path:
-        command = lay_out(step, digests, work, self.store, self.jobserver)
+    def _recipe(
+        self, step: Step, digests: Mapping[str, str], work: WorkDirectory, resume: ResumeDirectory | None, log: StepLog
+    ) -> Path:  # fmt: skip
+        left = resume.open() if resume else None
+        command = lay_out(step, digests, work, self.store, self.jobserver, left)
         if self.wants_shell(step):
             self._shell(command, "a shell in its environment; the step runs when the shell ends")
         self._stop_if_cancelled()

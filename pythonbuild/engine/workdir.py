@@ -3,17 +3,24 @@
 ``<cache>/work/<step>-<unique>/`` with ``build``, ``out`` and what else the step sees; ``<step>-<unique>.lock`` beside
 it is held while the step runs. Directories without a living owner are removed at the next start, except a step's latest
 failed one: a person may want to re-enter it.
+
+``<cache>/resume/<key>/`` is what an interrupted run of a resumable step has left for the next one with the same key. The
+lock of the key guards it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from pythonbuild.engine.files import FileLock, machine_errors, remove_tree, unique
 
 _FAILED = "failed"
+#: How long an interrupted step may wait to be gone on with, once somebody collects garbage; in seconds.
+KEEP_RESUMABLE = 7 * 86400.0
 
 
 class WorkDirectory:
@@ -75,3 +82,31 @@ def remove_stale(parent: Path, *, failed: bool = False) -> None:
             if path.name not in owned and (failed or not (path / _FAILED).exists()):
                 with contextlib.suppress(OSError):  # what cannot be removed harms nobody
                     remove_tree(path)
+
+
+class ResumeDirectory:
+    """What outlives an interrupted run of a step with this key; its user holds the key's lock."""
+
+    def __init__(self, cache: Path, key: str) -> None:
+        self.path = cache / "resume" / key
+
+    def open(self) -> Path:
+        """Return the directory, with what an earlier run left in it."""
+        with machine_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            (self.path.parent / f"{self.path.name}.used").touch()
+        return self.path
+
+    def remove(self) -> None:
+        """Forget it: the step has its result."""
+        remove_tree(self.path)
+        (self.path.parent / f"{self.path.name}.used").unlink(missing_ok=True)
+
+
+def remove_abandoned(cache: Path, key_lock: Callable[[str], FileLock], keep_seconds: float = KEEP_RESUMABLE) -> None:
+    """Remove what interrupted steps left that nobody went on with for a week."""
+    for used in (cache / "resume").glob("*.used"):
+        lock = key_lock(used.stem)
+        if time.time() - used.stat().st_mtime > keep_seconds and lock.try_acquire():
+            ResumeDirectory(cache, used.stem).remove()
+            lock.release(remove=True)

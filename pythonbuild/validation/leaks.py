@@ -54,7 +54,7 @@ _ALLOWED = (
 def _leaks(subject: Subject, wanted: Callable[[str, Path], bool]) -> Iterator[str]:
     """Yield a finding for each file that names what it must not."""
     subject.require_ours("where another builder builds is not known")
-    compiler = re.compile(rb"%s-clang[+\w.\-]*" % re.escape(subject.target.triple.encode()))
+    compiler = re.compile(rb"%s-(?:clang|gcc|g\+\+)[+\w.\-]*" % re.escape(subject.target.triple.encode()))
     above = "install/" if subject.install == subject.top else ""  # an archive of the installation alone
     for path in sorted(subject.top.rglob("*")):
         name = above + path.relative_to(subject.top).as_posix()

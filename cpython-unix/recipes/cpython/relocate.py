@@ -45,7 +45,7 @@ OURS = {
     "PGO_PROF_USE_FLAG": "",
     "READELF": "readelf",
 }
-LLVM_DIRECTORY = re.compile(r"/usr/lib/llvm-\d+/bin/")
+TOOL_DIRECTORY = re.compile(r"/(?:usr/lib/llvm-\d+|tools/llvm|tools/gnu)/bin/")
 TOOL = re.compile(r"(?<![\w./+-])(" + "|".join(map(re.escape, sorted(TOOLS, key=len, reverse=True))) + r")(?![\w+-])")
 #: A word of a command line that leads into the dependencies' tree, with the space before it.
 BUILD_WORD = re.compile(r"""(?:^|(?<=[\s'"=])|[ \t]+)'?(?:-[IL]|-Wl,-rpath,|--[\w-]+=)?/tools/[^\s'";]*'?""")
@@ -136,7 +136,7 @@ def only(paths) -> Path:
 
 def clean(text: str) -> str:
     """Replace the build's tools and drop its directories and what only its compiler knows."""
-    text = TOOL.sub(lambda match: TOOLS[match[1]], LLVM_DIRECTORY.sub("", text))
+    text = TOOL.sub(lambda match: TOOLS[match[1]], TOOL_DIRECTORY.sub("", text))
     text = CLANG_FLAG.sub("", BUILD_WORD.sub("", text))
     return HOME_DIRECTORY.sub("~", SOURCE_DIRECTORY.sub(".", text))
 

@@ -1,0 +1,115 @@
+"""The steps that make the compiler, and what everything that is compiled with it needs.
+
+A packaged compiler comes with its root filesystem; the steps ``sysroot`` and ``toolchain`` say what it compiles for. A
+bootstrapped one is made in its root first::
+
+    root ─► sysroot ─► binutils, gmp, … ─► gcc ─► llvm ─► (llvm-stage2 ─► …) ─► compiler-rt ─► toolchain
+
+or is placed from the archive of one that was exported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from pythonbuild.config.model import Recipe
+from pythonbuild.config.recipes import with_needs
+from pythonbuild.config.toolchains import BOOTSTRAP
+from pythonbuild.distribution.assemble import Component, place_tree
+from pythonbuild.engine.model import CallAction, CallContext, Step
+from pythonbuild.errors import DistributionError
+from pythonbuild.recipe_steps import PlanInputs, recipe_step
+from pythonbuild.shipping import CompiledBy, code_files
+
+SYSROOT, TOOLCHAIN = "sysroot", "toolchain"
+#: The variable of a recipe that comes in stages: the compiler compiled by another one, then by itself.
+STAGE = "STAGE"
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """The compiler of a plan: ``steps`` make it, and everything that is compiled needs the trees of ``needs``.
+
+    ``result`` names those of the steps that only hold the compiler, whatever it compiles for.
+    """
+
+    steps: tuple[Step, ...]
+    needs: tuple[str, ...]
+    result: tuple[str, ...]
+    told: CompiledBy
+
+
+def compiler_of(inputs: PlanInputs) -> Compiler:
+    """Return the compiler of a plan."""
+    recipes, toolchain = inputs.project.recipes, inputs.toolchain
+    naming = replace(recipes[TOOLCHAIN], parameters={**recipes[TOOLCHAIN].parameters, "TOOLCHAIN": toolchain.name})
+    if toolchain.kind != BOOTSTRAP:
+        steps = (recipe_step(inputs, recipes[SYSROOT]), recipe_step(inputs, naming))
+        return Compiler(steps, (SYSROOT, TOOLCHAIN), (), CompiledBy(toolchain.name, ("root",)))
+    made, result = _made(inputs)
+    last = recipe_step(inputs, naming, result)
+    return Compiler((*made, last), (*result, SYSROOT, TOOLCHAIN), result,
+                    CompiledBy(toolchain.name, result, _sources(inputs)))  # fmt: skip
+
+
+def _made(inputs: PlanInputs) -> tuple[list[Step], tuple[str, ...]]:
+    """Return the steps that make a bootstrapped compiler, and which of them hold it in the end."""
+    toolchain = inputs.toolchain
+    steps: list[Step] = []
+    renamed: dict[str, str] = {}
+    for recipe in with_needs(inputs.project.recipes, [*toolchain.recipes, SYSROOT]):
+        step = recipe_step(inputs, recipe, environment=toolchain.making)
+        step = replace(step, needs=tuple(renamed.get(need, need) for need in step.needs))
+        stages = list(_stages(inputs, recipe, step))
+        steps += stages
+        renamed[recipe.name] = stages[-1].name
+    return steps, tuple(renamed[name] for name in toolchain.recipes)
+
+
+def _stages(inputs: PlanInputs, recipe: Recipe, step: Step) -> Iterable[Step]:
+    """Yield a recipe's step as often as the compiler is compiled, and one that compares the last two of three."""
+    yield step
+    if STAGE not in recipe.parameters:
+        return
+    before = step
+    for stage in range(2, inputs.stages + 1):
+        before = replace(step, name=f"{step.name}-stage{stage}", needs=(*step.needs, before.name),
+                         parameters={**step.parameters, STAGE: str(stage)})  # fmt: skip
+        yield before
+    if inputs.stages > 2:
+        pair = tuple(f"{step.name}-stage{stage}" for stage in (inputs.stages - 1, inputs.stages))
+        yield Step(
+            name=f"{step.name}-agreed",
+            action=CallAction(partial(_agree, pair)),
+            needs=pair,
+            files=code_files(inputs.project.repository, "toolchain_steps.py"),
+            weight=2,
+        )
+
+
+def _agree(pair: tuple[str, str], context: CallContext) -> None:
+    """Take the later of two stages if it is the same as the earlier: a compiler that compiles itself to itself.
+
+    Raises DistributionError naming the first files that differ.
+    """
+    earlier, later = (context.tree(name) for name in pair)
+    if context.digest(pair[0]) != context.digest(pair[1]):
+        paths = sorted({path.relative_to(top) for top in (earlier, later) for path in top.rglob("*")})
+        differ = [
+            path.as_posix()
+            for path in paths
+            if not (earlier / path).exists() or not (later / path).exists()
+            or ((earlier / path).is_file() and (earlier / path).read_bytes() != (later / path).read_bytes())
+        ]  # fmt: skip
+        raise DistributionError(f"the compilers of {pair[0]} and {pair[1]} differ", found=", ".join(differ[:5]),
+                                expected="the same bytes")  # fmt: skip
+    place_tree(later, context.out)
+
+
+def _sources(inputs: PlanInputs) -> tuple[Component, ...]:
+    """Return what a bootstrapped compiler is made from, in the order of its making."""
+    recipes = with_needs(inputs.project.recipes, inputs.toolchain.recipes)
+    names = dict.fromkeys(inputs.source_of(recipe) for recipe in recipes)
+    return tuple(Component(inputs.project.sources[name], inputs.pin(name)) for name in names if name)
