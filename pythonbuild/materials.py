@@ -39,11 +39,6 @@ class Materials:
         """Each recipe's source, by the recipe's name."""
         return {recipe.name: recipe.source for recipe in self.recipes if recipe.source}
 
-    def kept(self, pin: Pin) -> tuple[str, ...]:
-        """Return where a pin can be had for ever: in the snapshot archive, if the distribution archive has it."""
-        snapshot = max((lock.snapshot for lock in self.locks.values()), default="")
-        return (f"{SNAPSHOT_ARCHIVE}/{snapshot}/{pin.pool_path}",) if pin.pool_path and snapshot else ()
-
     def files(self) -> tuple[InputFile, ...]:
         """Return the files that are read, for the key of the step that writes the SBOM."""
         recipes = (self.project.recipes["cpython"], *self.recipes)
@@ -96,6 +91,11 @@ def _products(materials: Materials, interpreter: str) -> dict[str, str]:
 
 
 def _addresses(materials: Materials, interpreter: str) -> dict[str, tuple[str, ...]]:
-    """Return where each source can be had for ever, of those for which there is such a place."""
+    """Return where each source can be had for ever: in the snapshot archive, if the distribution archive has it."""
+    snapshot = max((lock.snapshot for lock in materials.locks.values()), default="")
     pins = {interpreter: materials.interpreter, **{name: materials.pin(name) for name in materials.sources.values()}}
-    return {name: kept for name, pin in pins.items() if (kept := materials.kept(pin))}
+    return {
+        name: (f"{SNAPSHOT_ARCHIVE}/{snapshot}/{pin.pool_path}",)
+        for name, pin in pins.items()
+        if pin.pool_path and snapshot
+    }

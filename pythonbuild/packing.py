@@ -1,8 +1,8 @@
 """The steps that pack the installation alone, for tools that install Pythons (:mod:`pythonbuild.distribution.kinds`).
 
-They need the assembled distribution, the root filesystem and, where it is not in there, the toolchain: gzip and strip are
-pinned, and give the same bytes wherever the step runs. An archive without a description is not run to check it: it holds the very files that
-are checked and run in the full one, which is made and validated whatever is published.
+They need the assembled distribution, the root filesystem and, where it is not in there, the toolchain: gzip and strip
+are pinned, and give the same bytes wherever the step runs. An archive without a description is not run to check it: it
+holds the very files that are checked and run in the full one, which is made and validated whatever is published.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
 from pythonbuild.config.sources import Selection, select
 from pythonbuild.config.targets import find_target
-from pythonbuild.config.toolchains import BOOTSTRAP, compiled_by, find_toolchain
+from pythonbuild.config.toolchains import compiled_by
 from pythonbuild.cpython.leaving_out import LeftOut, Scene, leave_out
 from pythonbuild.cpython.modules import read_modules
 from pythonbuild.cpython.setupfiles import cpython_version
@@ -39,6 +39,7 @@ from pythonbuild.recipe_steps import Interpreter, PlanInputs
 from pythonbuild.sources.fetch import Fetcher
 from pythonbuild.sources.places import Places
 from pythonbuild.sources.resolve import resolve
+from pythonbuild.toolchain_choice import choose_toolchain
 
 _FETCH_JOBS = 6
 #: The oldest time that every archive format of a distribution can hold (zip's epoch).
@@ -109,7 +110,10 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
 
     With ``settle`` false nobody asks whether the newest pin of the CPython can be had: the caller builds none.
     """
-    toolchain = _toolchain(request, project)
+    chosen = choose_toolchain(request, project, fetcher)
+    toolchain = chosen.toolchain
+    if chosen.archive and chosen.imported:
+        sink(Note(f"{toolchain.name}: {chosen.archive.file.name}, which was imported"))
     target = compiled_by(find_target(project.targets, request.target_triple), toolchain)
     options = _options(request, target, toolchain, sink)
     check_options("--options", options, target.options)
@@ -125,6 +129,7 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
         target=target,
         toolchain=toolchain,
         stages=request.stages,
+        toolchain_archive=chosen.archive,
         options=options,
         interpreter=interpreter,
         locks=_load_locks(request, project, target),
@@ -147,15 +152,6 @@ def _left_out(request: Request, project: Project, version: str, target: Target, 
     for name, tested in left_out.along.items():
         sink(Note(f"{name} is left out, too: it only tests {tested}"))
     return left_out
-
-
-def _toolchain(request: Request, project: Project) -> Toolchain:
-    toolchain = find_toolchain(project.toolchains, request.toolchain, request.compiler)
-    if request.stages > 1 and (toolchain.kind != BOOTSTRAP or not toolchain.sources):
-        first = next(other.name for other in project.toolchains.values() if other.kind == BOOTSTRAP and other.sources)
-        raise UsageError("--stages: this toolchain's compiler is not compiled by itself", found=toolchain.name,
-                         expected="a Clang from source", advice=f"--toolchain {first}")  # fmt: skip
-    return toolchain
 
 
 def _options(request: Request, target: Target, toolchain: Toolchain, sink: EventSink) -> str:

@@ -23,7 +23,7 @@ from pythonbuild.engine.keys import ENGINE_VERSION
 from pythonbuild.engine.model import Plan
 from pythonbuild.engine.store import Store
 from pythonbuild.errors import OutputError
-from pythonbuild.planning import PlanInputs
+from pythonbuild.recipe_steps import PlanInputs
 
 #: Wishes that change how a build goes, or where, but never what comes of it.
 _HOW = frozenset({

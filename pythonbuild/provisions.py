@@ -28,6 +28,7 @@ from pythonbuild.environments.base import Environment
 from pythonbuild.environments.select import choose
 from pythonbuild.planning import make_plan
 from pythonbuild.preparation import Preparation, cached_bases, fetch_inputs, make_fetcher, prepare, settle_pins
+from pythonbuild.recipe_steps import PlanInputs
 from pythonbuild.shipping import code_files
 from pythonbuild.sources.fetch import Fetcher
 
@@ -50,7 +51,7 @@ class Provisions:
     def __init__(self, request: Request, project: Project, fetcher: Fetcher, store: Store, sink: EventSink) -> None:
         self.request = request
         self.project = project
-        self._fetcher = fetcher
+        self.fetcher = fetcher
         self._store = store
         self._sink = sink
         self._environment: Environment | None = None
@@ -66,6 +67,10 @@ class Provisions:
     def close(self) -> None:
         if self._environment is not None:
             self._environment.close()
+
+    def inputs(self, triple: str) -> PlanInputs:
+        """Return what a plan for a target would be made from."""
+        return self._prepare(triple).inputs
 
     def cached(self, triple: str, steps: Collection[str]) -> dict[str, str] | None:
         """Return the digests of the steps' trees, None unless all of them are in the store."""
@@ -96,7 +101,7 @@ class Provisions:
 
     def _prepare(self, triple: str) -> Preparation:
         request = replace(self.request, target_triple=triple)
-        return prepare(request, self.project, self._fetcher, self._sink, settle=False)
+        return prepare(request, self.project, self.fetcher, self._sink, settle=False)
 
     def _cached(self, plan: Plan, steps: Collection[str]) -> dict[str, str] | None:
         rows = {row.step: row for row in forecast.dry_run(plan, self._store)}

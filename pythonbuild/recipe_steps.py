@@ -17,6 +17,7 @@ from pythonbuild.config.model import Lock, LockedPackage, Pin, Recipe, RootDescr
 from pythonbuild.config.project import Project
 from pythonbuild.config.recipes import SHARED, with_needs
 from pythonbuild.cpython.leaving_out import LeftOut
+from pythonbuild.distribution.toolchain_archive import Manifest
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, RecipeAction, Step
 from pythonbuild.shipping import code_files
 
@@ -54,6 +55,14 @@ class Interpreter:
 
 
 @dataclass(frozen=True)
+class ToolchainArchive:
+    """An exported toolchain that is used in the place of making one."""
+
+    file: PinnedFile
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
 class PlanInputs:
     """All that a plan is made from; nothing in it is fetched or changed by planning.
 
@@ -82,7 +91,7 @@ class PlanInputs:
     link: Mapping[str, str] = field(default_factory=dict)
     left_out: LeftOut = field(default_factory=LeftOut)
     stages: int = 1
-    toolchain_archive: PinnedFile | None = None
+    toolchain_archive: ToolchainArchive | None = None
 
     def pin(self, source: str) -> Pin:
         """Return the pin that is used of a source."""
@@ -111,7 +120,10 @@ def root_step(inputs: PlanInputs, root: str, name: str) -> Step:
     return Step(
         name=name,
         action=CallAction(partial(_unpack_root, description, lock, glibc)),
-        files=(*(InputFile(f"roots/{path.name}", path) for path in description.paths), *code_files(project.repository, *code)),
+        files=(
+            *(InputFile(f"roots/{path.name}", path) for path in description.paths),
+            *code_files(project.repository, *code),
+        ),
         sources=sources,
         parameters={"suite": lock.suite, "order": " ".join(package.name for package in lock.packages)},
         weight=25 if name == "root" else 5,

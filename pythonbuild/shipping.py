@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from pythonbuild.config.links import SYSTEM as SYSTEM_LINK
@@ -20,6 +20,7 @@ from pythonbuild.cpython.modules import read_modules
 from pythonbuild.distribution.assemble import Component, Linked
 from pythonbuild.distribution.python_json import FORMAT_VERSION
 from pythonbuild.distribution.schemas import schema_files
+from pythonbuild.distribution.toolchain_archive import Origin
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Step
 from pythonbuild.materials import Materials, write_sbom
 
@@ -51,17 +52,17 @@ class CompiledBy:
 
     name: str
     steps: tuple[str, ...]
-    sources: tuple[Component, ...] = ()
+    sources: tuple[Origin, ...] = ()
 
 
 @dataclass(frozen=True)
 class Shipment:
     """What is shipped: ``cpython`` names the step that built the interpreter, ``recipes`` are what it needs.
 
-    ``pin`` tells which pin of a source was used. ``compiler`` is what all was compiled with. ``tag`` stands in the names of archives that are not full ("": the day
-    of CPython's source). ``locks`` are those of the root filesystem to build in and of the sysroot. ``python_json`` is
-    the format of the description. ``link`` has the recipes that are not linked statically. ``left_out`` is what the
-    distribution is without.
+    ``pin`` tells which pin of a source was used. ``compiler`` is what all was compiled with. ``tag`` stands in the
+    names of archives that are not full ("": the day of CPython's source). ``locks`` are those of the root filesystem to
+    build in and of the sysroot. ``python_json`` is the format of the description. ``link`` has the recipes that are not
+    linked statically. ``left_out`` is what the distribution is without.
     """
 
     project: Project
@@ -206,14 +207,12 @@ def assemble_step(shipment: Shipment, interpreter: Step) -> Step:
 def _toolchain(shipment: Shipment, context: CallContext) -> dict[str, object]:
     """Return what PYTHON.json says of the toolchain besides what it says of itself: from what, and with what result."""
     compiler = shipment.compiler
-    told: dict[str, object] = {"name": compiler.name, "digests": {step: context.digest(step) for step in compiler.steps}}
+    told: dict[str, object] = {
+        "name": compiler.name,
+        "digests": {step: context.digest(step) for step in compiler.steps},
+    }
     if compiler.sources:
-        told["sources"] = [
-            {"name": component.source.name, "version": component.pin.version, "license": component.source.licence,
-             "filename": component.pin.filename, "sha256": component.pin.sha256,
-             "urls": [*component.pin.urls, *_materials(shipment).kept(component.pin)]}
-            for component in compiler.sources
-        ]  # fmt: skip
+        told["sources"] = [asdict(source) for source in compiler.sources]
     return told
 
 

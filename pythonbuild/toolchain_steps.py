@@ -10,17 +10,18 @@ or is placed from the archive of one that was exported.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from pythonbuild.config.model import Recipe
+from pythonbuild.config.model import SNAPSHOT_ARCHIVE, Pin, Recipe, Source
 from pythonbuild.config.recipes import with_needs
 from pythonbuild.config.toolchains import BOOTSTRAP
-from pythonbuild.distribution.assemble import Component, place_tree
+from pythonbuild.distribution.assemble import place_tree
+from pythonbuild.distribution.toolchain_archive import Origin, place_toolchain
 from pythonbuild.engine.model import CallAction, CallContext, Step
 from pythonbuild.errors import DistributionError
-from pythonbuild.recipe_steps import PlanInputs, recipe_step
+from pythonbuild.recipe_steps import PlanInputs, ToolchainArchive, recipe_step
 from pythonbuild.shipping import CompiledBy, code_files
 
 SYSROOT, TOOLCHAIN = "sysroot", "toolchain"
@@ -48,10 +49,10 @@ def compiler_of(inputs: PlanInputs) -> Compiler:
     if toolchain.kind != BOOTSTRAP:
         steps = (recipe_step(inputs, recipes[SYSROOT]), recipe_step(inputs, naming))
         return Compiler(steps, (SYSROOT, TOOLCHAIN), (), CompiledBy(toolchain.name, ("root",)))
-    made, result = _made(inputs)
+    made, result = _placed(inputs, inputs.toolchain_archive) if inputs.toolchain_archive else _made(inputs)
     last = recipe_step(inputs, naming, result)
     return Compiler((*made, last), (*result, SYSROOT, TOOLCHAIN), result,
-                    CompiledBy(toolchain.name, result, _sources(inputs)))  # fmt: skip
+                    CompiledBy(toolchain.name, result, sources_of(inputs)))  # fmt: skip
 
 
 def _made(inputs: PlanInputs) -> tuple[list[Step], tuple[str, ...]]:
@@ -68,6 +69,32 @@ def _made(inputs: PlanInputs) -> tuple[list[Step], tuple[str, ...]]:
     return steps, tuple(renamed[name] for name in toolchain.recipes)
 
 
+def _placed(inputs: PlanInputs, archive: ToolchainArchive) -> tuple[list[Step], tuple[str, ...]]:
+    """Return the same for a compiler that somebody has made before; its steps have the same names, and their trees the
+    same content: what uses them has the same key.
+    """
+    toolchain, trees = inputs.toolchain, archive.manifest.trees
+    steps = [recipe_step(inputs, inputs.project.recipes[SYSROOT], environment=toolchain.making)]
+    for name, digest in trees.items():
+        steps.append(
+            Step(
+                name=name,
+                action=CallAction(partial(_place, archive.file.name, name, digest)),
+                sources=(archive.file,),
+                files=code_files(inputs.project.repository, "toolchain_steps.py", "distribution/toolchain_archive.py",
+                                 "distribution/archive.py"),
+                parameters={"digest": digest},
+                target=inputs.target.triple,
+                weight=10,
+            )
+        )  # fmt: skip
+    return steps, tuple(trees)
+
+
+def _place(archive: str, step: str, digest: str, context: CallContext) -> None:
+    place_toolchain(context.source(archive), step, digest, context.out, context.work)
+
+
 def _stages(inputs: PlanInputs, recipe: Recipe, step: Step) -> Iterable[Step]:
     """Yield a recipe's step as often as the compiler is compiled, and one that compares the last two of three."""
     yield step
@@ -79,7 +106,7 @@ def _stages(inputs: PlanInputs, recipe: Recipe, step: Step) -> Iterable[Step]:
                          parameters={**step.parameters, STAGE: str(stage)})  # fmt: skip
         yield before
     if inputs.stages > 2:
-        pair = tuple(f"{step.name}-stage{stage}" for stage in (inputs.stages - 1, inputs.stages))
+        pair = (f"{step.name}-stage{inputs.stages - 1}", before.name)
         yield Step(
             name=f"{step.name}-agreed",
             action=CallAction(partial(_agree, pair)),
@@ -108,8 +135,16 @@ def _agree(pair: tuple[str, str], context: CallContext) -> None:
     place_tree(later, context.out)
 
 
-def _sources(inputs: PlanInputs) -> tuple[Component, ...]:
+def sources_of(inputs: PlanInputs) -> tuple[Origin, ...]:
     """Return what a bootstrapped compiler is made from, in the order of its making."""
+    if inputs.toolchain_archive:
+        return inputs.toolchain_archive.manifest.sources
     recipes = with_needs(inputs.project.recipes, inputs.toolchain.recipes)
     names = dict.fromkeys(inputs.source_of(recipe) for recipe in recipes)
-    return tuple(Component(inputs.project.sources[name], inputs.pin(name)) for name in names if name)
+    snapshot = max((lock.snapshot for lock in inputs.locks.values()), default="")
+    return tuple(_origin(inputs.project.sources[name], inputs.pin(name), snapshot) for name in names if name)
+
+
+def _origin(source: Source, pin: Pin, snapshot: str) -> Origin:
+    kept = (f"{SNAPSHOT_ARCHIVE}/{snapshot}/{pin.pool_path}",) if pin.pool_path else ()
+    return Origin(source.name, pin.version, source.licence, pin.filename, pin.sha256, (*pin.urls, *kept))

@@ -199,6 +199,33 @@ def run_relink(arguments: Arguments, repository: Path, screen: Screen) -> int:
     return 0
 
 
+def run_toolchain(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    import json
+
+    from pythonbuild import toolchain_export
+    from pythonbuild.cli.render.text import columns
+    from pythonbuild.errors import UsageError
+
+    request = make_request(arguments, repository)
+    action, *rest = arguments.words
+    if action == "list" and not rest:
+        rows = toolchain_export.listed(request, screen)
+        names = ("name", "root", "origin")
+        screen.answer([json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=2)]
+                      if arguments["json"] else columns([("toolchain", *names[1:]), *rows]))  # fmt: skip
+        return 0
+    if action == "export" and not rest:
+        done = toolchain_export.export(request, screen)
+    elif action == "import" and rest:
+        done = toolchain_export.take_in(request, rest[0], screen)
+    else:
+        raise UsageError("toolchain: unknown action", found=" ".join(arguments.words),
+                         expected="export, import FILE or list")  # fmt: skip
+    screen.answer([json.dumps(done.as_json(), indent=2)] if arguments["json"] else done.lines(),
+                  documents=[{"event": "Toolchain", **done.as_json()}])  # fmt: skip
+    return 0
+
+
 def run_compare(arguments: Arguments, _repository: Path, screen: Screen) -> int:
     import json
     import tempfile
@@ -276,6 +303,7 @@ RUN: Mapping[str, Callable[[Arguments, Path, Screen], int]] = {
     "publish": run_publish,
     "test-distribution": run_test_distribution,
     "relink": run_relink,
+    "toolchain": run_toolchain,
     "compare": run_compare,
     "verify-reproducible": run_verify_reproducible,
     "relock": run_relock,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pythonbuild.cli.reference import render as render_flags
 from pythonbuild.config.project import Project
+from pythonbuild.config.recipes import with_needs
 from pythonbuild.distribution.licences import render_licences
 from pythonbuild.distribution.reference import render as render_python_json
 from pythonbuild.distribution.schemas import render_format_7
@@ -16,7 +17,11 @@ from pythonbuild.validation.reference import render as render_checks
 
 def _licences(repository: Path) -> str:
     project = Project(repository)
-    return render_licences(project.sources, project.recipes)
+    compilers = {recipe for toolchain in project.toolchains.values() for recipe in toolchain.recipes}
+    making = {recipe.name for recipe in with_needs(project.recipes, sorted(compilers))}
+    return render_licences(
+        project.sources, {name: recipe for name, recipe in project.recipes.items() if name not in making}
+    )
 
 
 #: Each document's path in the checkout and what gives its text.

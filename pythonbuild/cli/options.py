@@ -61,11 +61,12 @@ OPTIONS = (
            "FILE"),
     Option("--profile-task", "choice", WHAT, "with pgo: what the interpreter learns from: full or quick", "TASK",
            "full", choices=("full", "quick")),
-    Option("--toolchain", "text", WHAT, "what compiles: packaged, or bootstrap, which is made from source first; or one of"
-           " them by name, such as packaged:clang-19", "NAME", "packaged"),
-    Option("--toolchain-archive", "existing", WHAT, "compile with this exported toolchain (toolchain export)", "FILE"),
-    Option("--stages", "choice", WHAT, "with --toolchain bootstrap: how often Clang is compiled, by itself from the second"
-           " time on; 3 compares what the second and the third give", "N", "1", choices=("1", "2", "3")),
+    Option("--toolchain", "text", WHAT, "packaged, bootstrap (made from source first), or a name of toolchain list",
+           "NAME", "packaged"),
+    Option("--toolchain-archive", "text", WHAT, "use this exported toolchain: a file, or NAME@SHA256:SIZE, to be"
+           " fetched like a source", "FILE"),
+    Option("--stages", "choice", WHAT, "of a bootstrap: how often Clang is compiled, from 2 on by itself", "N", "1",
+           choices=("1", "2", "3")),
     Option("--link", "text", WHAT, "how a dependency is linked: shared (a shared library, shipped), system (that of the"
            " system) or static; several with commas, such as openssl=shared,xz=system", "NAME=KIND", repeatable=True,
            default_text="static"),
@@ -81,9 +82,8 @@ OPTIONS = (
            " without", "MODULES", repeatable=True),
     Option("--add", "text", WHAT, "link an extension module of your own: NAME=FILE.o or NAME:INIT_FUNCTION=FILE.o; more"
            " files (.o, .a) and system libraries (-lm) with commas", "NAME=FILES", repeatable=True),
-    Option("--cc", "text", WHAT, "the C compiler. Of a build: clang or gcc. Of relink, where it links: a command of this"
-           " machine, or pinned for the one that distributions are built with", "COMMAND",
-           default_text="clang; of relink, the first of cc, clang, gcc, else pinned"),
+    Option("--cc", "text", WHAT, "clang or gcc; of relink, the command that links, or pinned for that of the build",
+           "COMMAND", default_text="clang; of relink, the first of cc, clang, gcc, else pinned"),
     Option("--environment", "choice", WHERE, "where steps run: auto, docker or sandbox", "NAME", "auto",
            choices=("auto", "docker", "sandbox")),
     Option("--jobs", "count", WHERE, "processes at once, over all steps", "N", default_text="the usable cores"),
@@ -130,7 +130,8 @@ OPTIONS = (
 BY_FLAG = {option.flag: option for option in OPTIONS}
 
 _WHAT = ("--python", "--python-source", "--target-triple", "--options", "--optimized", "--profile", "--profile-task",
-         "--toolchain", "--toolchain-archive", "--stages", "--cc", "--link", "--without", "--no-tests", "--no-tk")  # fmt: skip
+         "--toolchain", "--toolchain-archive", "--stages", "--cc", "--link", "--without", "--no-tests",
+         "--no-tk")  # fmt: skip
 _SOURCES = ("--source-dir", "--mirror", "--offline", "--locked")
 
 
@@ -229,6 +230,16 @@ COMMANDS = (
         ("--without", "--only", "--add", "--cc", "--environment", "--jobs", "--cache-dir", *_SOURCES, "--output",
          "--json", "--log-format"),
         "ARCHIVE",
+    ),
+    Command(
+        "toolchain",
+        "export a toolchain that was made from source, import one",
+        "ACTION is export: make the toolchain of --toolchain, if it is not made yet, and pack it into --output. Or"
+        " import: check FILE (or NAME@SHA256:SIZE) and keep it in the cache; whatever asks for this toolchain then uses"
+        " it. Or list: what toolchains there are. docs/toolchains.rst",
+        ("--toolchain", "--cc", "--stages", "--target-triple", "--environment", "--jobs", "--steps-at-once",
+         "--cache-dir", *_SOURCES, "--output", "--log-format", "--json"),
+        "ACTION [FILE]",
     ),
     Command(
         "compare",

@@ -50,7 +50,7 @@ def make_request(arguments: Arguments, repository: Path) -> Request:
         toolchain=value("--toolchain"),
         compiler=(value("--cc") or "") if "toolchain" in arguments.values else "",
         stages=int(value("--stages")),
-        toolchain_archive=value("--toolchain-archive"),
+        toolchain_archive=value("--toolchain-archive") or "",
         **_left_out(arguments),
     )
 

@@ -129,11 +129,11 @@ class Target:
 class Toolchain:
     """What a target is compiled with: a compiler, a linker and binary tools, and the root filesystem that they run in.
 
-    ``kind`` is ``packaged`` (the compiler is in the root filesystem ``root``) or ``bootstrap`` (``recipes`` make it there,
-    from source). ``compiler`` is ``clang`` or ``gcc``, ``series`` its release line. ``environment`` replaces variables of
-    the target for everything that is compiled with it; ``making`` are the variables of the recipes that make it, and of
-    the sysroot. ``sources`` says which source a recipe builds, where that is not its own. ``options`` are the build
-    options that it can do, () for all of the target's.
+    ``kind`` is ``packaged`` (the compiler is in the root filesystem ``root``) or ``bootstrap`` (``recipes`` make it
+    there, from source). ``compiler`` is ``clang`` or ``gcc``, ``series`` its release line. ``environment`` replaces
+    variables of the target for everything that is compiled with it; ``making`` are the variables of the recipes that
+    make it, and of the sysroot. ``sources`` says which source a recipe builds, where that is not its own. ``options``
+    are the build options that it can do, () for all of the target's.
     """
 
     name: str

@@ -53,6 +53,6 @@ class Request:
     toolchain: str = "packaged"
     compiler: str = ""
     stages: int = 1
-    toolchain_archive: Path | None = None
+    toolchain_archive: str = ""
     no_tests: bool = False
     no_tk: bool = False

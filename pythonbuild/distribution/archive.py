@@ -97,12 +97,13 @@ class Member:
 
 def pack(tree: Path, out: Path, mtime: int, *, threads: int = 0, described: bool = True,
          quick: bool = False, form: Form = DISTRIBUTION) -> Packed:  # fmt: skip
-    """Write ``tree``/python (or what ``form`` calls its top) to the archive ``out`` (through a file beside it, so that ``out`` is whole or absent).
+    """Write ``tree``/python (or what ``form`` calls its top) to the archive ``out`` (through a file beside it, so that
+    ``out`` is whole or absent).
 
     A name that ends with ``.tar`` asks for no compression. ``threads`` 0 means one for each core; the bytes are the
-    same whatever it is. ``described`` archives begin with PYTHON.json (or what ``form`` has). Raises ArchiveError for what an archive cannot
-    hold, NoSpaceError and OutputError when ``out`` cannot be written. ``quick`` archives are some percent larger, and
-    packed in a third of the time.
+    same whatever it is. ``described`` archives begin with PYTHON.json (or what ``form`` has). Raises ArchiveError for
+    what an archive cannot hold, NoSpaceError and OutputError when ``out`` cannot be written. ``quick`` archives are
+    some percent larger, and packed in a third of the time.
     """
     members = _tree_members(tree, _member_names(tree, form, described=described), mtime)
     return write_archive(out, members, threads=threads, quick=quick)
@@ -300,7 +301,8 @@ def read_members(path: Path) -> Generator[Member, None, None]:
 
 
 def read_metadata(path: Path, form: Form = DISTRIBUTION) -> str:
-    """Return the text of PYTHON.json (or of what ``form`` has in its place), decompressing no more than the archive's beginning.
+    """Return the text of PYTHON.json (or of what ``form`` has in its place), decompressing no more than the archive's
+    beginning.
 
     Raises ArchiveError when the first member is another one.
     """

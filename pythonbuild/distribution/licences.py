@@ -21,7 +21,8 @@ its own licence. Every archive has the texts of everything linked into it in ``p
 ``PYTHON.json`` names the licences of each extension module by their `SPDX <https://spdx.org/licenses/>`_ identifiers
 (``docs/python-json.rst``). Whoever passes a distribution on has to fulfil the terms of all of them.
 
-No library under the GPL alone is linked: the ``readline`` module uses libedit, and ``_gdbm`` is not built.
+No library under the GPL alone is linked: the ``readline`` module uses libedit, and ``_gdbm`` is not built. What
+compiles a distribution is no part of it, and is not in this list (``docs/toolchains.rst``).
 
 Overview
 ========

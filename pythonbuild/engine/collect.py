@@ -45,7 +45,8 @@ def gc(store: Store, max_bytes: int) -> Freed:
     """Drop the least recently used actions until what is left fits into ``max_bytes``, and all that only they used.
 
     Unpacked trees that nobody uses go as well (they are made again in a moment, and hold on to dropped files), and so
-    do the work directories of failed steps, and what steps left that were interrupted more than a week ago. What running builds use stays, even if it is more than ``max_bytes``.
+    do the work directories of failed steps, and what steps left that were interrupted more than a week ago. What
+    running builds use stays, even if it is more than ``max_bytes``.
     """
     lock = FileLock(store.root / "collecting")
     with machine_errors(store.root):

@@ -62,6 +62,15 @@ class StepLine:
 
 
 @dataclass(frozen=True)
+class StepProgress:
+    """A running step's own tool (ninja) said how far it is; told whenever that is another percent."""
+
+    step: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
 class StepFinished:
     """``digest`` is the result tree's digest; ``tail``, ``log`` and ``reenter`` help after a failure."""
 
@@ -93,5 +102,8 @@ class BuildFinished:
     logs: Path
 
 
-Event = Note | FetchProgress | BuildStarted | StepStarted | StepLine | StepFinished | Published | BuildFinished
+Event = (
+    Note | FetchProgress | BuildStarted | StepStarted | StepLine | StepProgress | StepFinished | Published
+    | BuildFinished
+)  # fmt: skip
 EventSink = Callable[[Event], None]

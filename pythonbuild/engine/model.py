@@ -82,7 +82,8 @@ class Step:
 
     ``needs`` are merged under ``/`` for a recipe, in this order; ``parameters`` are keyed values (for a recipe: its
     environment variables). ``weight`` is the expected seconds when no earlier run is known; ``memory`` in MiB. What a
-    ``resumable`` recipe leaves in ``/resume`` it finds there again when it is run with the same key after an interruption.
+    ``resumable`` recipe leaves in ``/resume`` it finds there again when it is run with the same key after an
+    interruption.
     """
 
     name: str

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from pythonbuild.engine.events import EventSink, StepLine
+from pythonbuild.engine.events import EventSink, StepLine, StepProgress
 from pythonbuild.engine.files import machine_errors
 
 TAIL_LINES = 20
+#: How ninja begins the line of each command that ended.
+_PROGRESS = re.compile(r"\[(\d+)/(\d+)\] ")
 
 
 class StepLog:
@@ -23,6 +26,7 @@ class StepLog:
         self.tail: deque[str] = deque(maxlen=TAIL_LINES)
         self.full = False
         self._step = step
+        self._percent = -1
         self._emit = emit
         self._file: TextIO | None = None
 
@@ -43,6 +47,14 @@ class StepLog:
         self.quiet(line)
         self.tail.append(line)
         self._emit(StepLine(self._step, line))
+        if match := _PROGRESS.match(line):
+            self._progress(int(match[1]), int(match[2]))
+
+    def _progress(self, done: int, total: int) -> None:
+        percent = 100 * done // total if total else 0
+        if percent != self._percent:
+            self._percent = percent
+            self._emit(StepProgress(self._step, done, total))
 
     def quiet(self, text: str) -> None:
         """Write to the file only. A full disk is noted and told when the step ends: output must not end it."""

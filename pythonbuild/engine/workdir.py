@@ -4,8 +4,8 @@
 it is held while the step runs. Directories without a living owner are removed at the next start, except a step's latest
 failed one: a person may want to re-enter it.
 
-``<cache>/resume/<key>/`` is what an interrupted run of a resumable step has left for the next one with the same key. The
-lock of the key guards it.
+``<cache>/resume/<key>/`` is what an interrupted run of a resumable step has left for the next one with the same key.
+The lock of the key guards it.
 """
 
 from __future__ import annotations

@@ -11,11 +11,14 @@ from pythonbuild.config.locks import load_lock
 from pythonbuild.config.model import LockedPackage, Pin
 from pythonbuild.config.project import Project
 from pythonbuild.config.recipes import with_needs
+from pythonbuild.config.toolchains import compiled_by
 from pythonbuild.cpython.leaving_out import NO_TK, WITHOUT, LeftOut
+from pythonbuild.distribution.toolchain_archive import Manifest
 from pythonbuild.engine.keys import action_key, dependencies
 from pythonbuild.engine.model import PinnedFile, Plan, RecipeAction
 from pythonbuild.errors import UsageError
-from pythonbuild.planning import Interpreter, PlanInputs, find_step, lock_names, make_plan
+from pythonbuild.planning import find_step, lock_names, make_plan
+from pythonbuild.recipe_steps import Interpreter, PlanInputs, ToolchainArchive
 
 REPOSITORY = Path(__file__).parents[2]
 LEFT_OUT = LeftOut({"_hashlib": WITHOUT, "_ssl": WITHOUT, "_tkinter": NO_TK}, no_tk=True)
@@ -36,13 +39,14 @@ def inputs() -> PlanInputs:
     return plan_inputs("3.13.5")
 
 
-def plan_inputs(version: str) -> PlanInputs:
+def plan_inputs(version: str, toolchain: str = "packaged:clang-22") -> PlanInputs:
     project = Project(REPOSITORY)
-    target = project.targets["x86_64-unknown-linux-gnu"]
+    chosen = project.toolchains[toolchain]
+    target = compiled_by(project.targets["x86_64-unknown-linux-gnu"], chosen)
     source = project.sources["cpython-" + ".".join(version.split(".")[:2])]
     file = PinnedFile("Python.tar.xz", "ab" * 32, lambda: Path("/nowhere"))
     locks = {name: load_lock(project.unix / "locks" / f"{name}.yml") for name in lock_names(project, target)}
-    return PlanInputs(project, target, "noopt", Interpreter(version, source, file), locks, NoFiles())
+    return PlanInputs(project, target, chosen, "noopt", Interpreter(version, source, file), locks, NoFiles())
 
 
 def test_every_need_stands_before_its_user(inputs: PlanInputs) -> None:
@@ -58,7 +62,9 @@ def test_goals_are_the_checks_and_the_archive(inputs: PlanInputs) -> None:
 
 
 def test_every_recipe_is_used_by_some_version() -> None:
-    used = {step.name for version in ("3.11.2", "3.13.5", "3.14.10") for step in make_plan(plan_inputs(version)).steps}
+    made = plan_inputs("3.13.5", "bootstrap:clang-19")
+    plans = [made, *map(plan_inputs, ("3.11.2", "3.13.5", "3.14.10"))]
+    used = {step.name for each in plans for step in make_plan(each).steps}
     assert set(Project(REPOSITORY).recipes) - used == {"cpython", "cpython-profile"}
 
 
@@ -293,3 +299,49 @@ def test_a_whole_build_s_keys_know_nothing_of_leaving_out(inputs: PlanInputs) ->
         assert "left out" not in step.parameters, step.name
     setup = make_plan(inputs).step("setup-cpython-3.13.5")
     assert setup.parameters == {"version": "3.13.5"}
+
+
+def test_a_bootstrap_makes_the_compiler_and_everything_needs_it() -> None:
+    plan = make_plan(plan_inputs("3.13.5", "bootstrap:clang-19"))
+    names = [step.name for step in plan.steps]
+    chain = ["root", "binutils", "gcc", "llvm", "compiler-rt", "toolchain", "zlib"]
+    assert [name for name in names if name in chain] == chain
+    for step in plan.steps:
+        if isinstance(step.action, RecipeAction) and names.index(step.name) > names.index("toolchain"):
+            assert step.needs[:4] == ("llvm", "compiler-rt", "sysroot", "toolchain"), step.name
+    assert plan.step("gcc").parameters["CC"] == "gcc"
+    assert plan.step("sysroot").parameters["BUILD_CC"] == "gcc"
+    assert plan.step("zlib").parameters["PATH"].startswith("/tools/bin:/tools/llvm/bin:")
+    assert plan.step("gcc").resumable
+    assert plan.step("llvm").resumable
+
+
+def test_a_packaged_compiler_is_the_root_s() -> None:
+    names = {step.name for step in make_plan(plan_inputs("3.13.5", "packaged:clang-19")).steps}
+    assert not names & {"binutils", "gcc", "llvm", "compiler-rt"}
+
+
+def test_stages() -> None:
+    inputs = plan_inputs("3.13.5", "bootstrap:clang-19")
+    two = make_plan(replace(inputs, stages=2))
+    assert two.step("llvm-stage2").needs == (*two.step("llvm").needs, "llvm")
+    assert two.step("llvm-stage2").parameters["STAGE"] == "2"
+    assert "llvm-stage2" in two.step("compiler-rt").needs
+    assert "llvm-agreed" not in [step.name for step in two.steps]
+    three = make_plan(replace(inputs, stages=3))
+    assert three.step("llvm-agreed").needs == ("llvm-stage2", "llvm-stage3")
+    assert three.step("zlib").needs[:2] == ("llvm-agreed", "compiler-rt")
+
+
+def test_an_exported_toolchain_gives_the_keys_of_a_made_one() -> None:
+    inputs = plan_inputs("3.13.5", "bootstrap:clang-19")
+    trees = {"llvm": "ab" * 32, "compiler-rt": "cd" * 32}
+    manifest = Manifest("bootstrap:clang-19", "x86_64-unknown-linux-gnu", trees, ())
+    archive = ToolchainArchive(PinnedFile("toolchain.tar.zst", "ef" * 32, lambda: Path("/nowhere")), manifest)
+    made, placed = make_plan(inputs), make_plan(replace(inputs, toolchain_archive=archive))
+    names = {step.name for step in placed.steps}
+    assert {"llvm", "compiler-rt", "sysroot"} <= names
+    assert not names & {"binutils", "gcc", "ninja"}
+    digests = {step.name: "00" * 32 for step in made.steps}
+    for name in ("zlib", "openssl", "cpython-3.13.5-noopt", "toolchain", "sysroot"):
+        assert action_key(made.step(name), digests) == action_key(placed.step(name), digests), name

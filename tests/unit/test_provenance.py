@@ -19,8 +19,8 @@ from pythonbuild.engine.executor import Result
 from pythonbuild.engine.model import CallAction, PinnedFile, Plan, Step
 from pythonbuild.engine.store import Store
 from pythonbuild.errors import OutputError
-from pythonbuild.planning import PlanInputs
 from pythonbuild.provenance import commit_of, describe, sbom_of, write_companions
+from pythonbuild.recipe_steps import PlanInputs
 from tests.unit.distribution.provenances import add_sbom
 from tests.unit.distribution.trees import make_distribution, write
 from tests.unit.test_planning import plan_inputs

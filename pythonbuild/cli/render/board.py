@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, TextIO
 
 from pythonbuild.cli.render.plain import PlainRenderer
 from pythonbuild.cli.render.text import clock, printable, size
-from pythonbuild.engine.events import BuildStarted, Event, FetchProgress, StepFinished, StepLine, StepStarted
+from pythonbuild.engine.events import (
+    BuildStarted,
+    Event,
+    FetchProgress,
+    StepFinished,
+    StepLine,
+    StepProgress,
+    StepStarted,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -23,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Below this width a step's last line does not fit beside its name.
 NARROW = 64
+#: From which part of a step on its own progress tells when it will end.
+_TELLING = 0.05
 #: Rows for downloads; more are only counted.
 FETCH_ROWS = 3
 
@@ -34,6 +44,13 @@ class Running:
     started: float
     expected: float | None
     line: str = ""
+    share: float | None = None
+
+    def left(self, now: float) -> float | None:
+        """Return the seconds that are left: by what the step says, once that tells something, or as last time."""
+        if self.share is not None and self.share > _TELLING:
+            return (now - self.started) * (1 - self.share) / self.share
+        return None if self.expected is None else max(self.expected - (now - self.started), 0.0)
 
 
 @dataclass
@@ -59,6 +76,8 @@ class State:
                 self.first_step = now if self.first_step is None else self.first_step
             case StepLine() if event.step in self.running:
                 self.running[event.step].line = event.line
+            case StepProgress() if event.step in self.running and event.total:
+                self.running[event.step].share = event.done / event.total
             case StepFinished():
                 if self.running.pop(event.step, None):
                     self.finished_seconds += event.seconds
@@ -76,8 +95,7 @@ class State:
         """
         waiting = [seconds for step, seconds in self.expected.items()
                    if step not in self.status and step not in self.running]  # fmt: skip
-        left = [None if step.expected is None else max(step.expected - (now - step.started), 0.0)
-                for step in self.running.values()]  # fmt: skip
+        left = [step.left(now) for step in self.running.values()]
         known = [seconds for seconds in (*waiting, *left) if seconds is not None]
         if len(known) < len(waiting) + len(left) or not known:
             return None
@@ -193,7 +211,8 @@ def _step_row(name: str, step: Running, now: float, width: int) -> str:
     if width < NARROW:
         return f"  {name:<{max(8, width - 12)}.{max(8, width - 12)}} {time_so_far:>7}"
     usual = f"/{clock(step.expected)}" if step.expected else ""
-    return f"  {name:<20.20} {time_so_far + usual:>11}  {printable(step.line).strip()}"
+    share = "" if step.share is None else f"{step.share:4.0%}  "
+    return f"  {name:<20.20} {time_so_far + usual:>11}  {share}{printable(step.line).strip()}"
 
 
 def _fetch_row(fetch: FetchProgress, width: int) -> str:

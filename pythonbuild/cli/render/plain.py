@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pythonbuild.cli.render.fetches import FetchLog
 from pythonbuild.cli.render.summary import Summary, failure_lines
 from pythonbuild.cli.render.text import clock, duration
-from pythonbuild.engine.events import BuildStarted, Event, FetchProgress, Note, StepFinished, StepStarted
+from pythonbuild.engine.events import BuildStarted, Event, FetchProgress, Note, StepFinished, StepProgress, StepStarted
 
 
 class PlainRenderer:
@@ -19,6 +19,7 @@ class PlainRenderer:
         self._now = now
         self._begin = now()
         self._summary = Summary()
+        self._tenths: dict[str, int] = {}
         self._fetches = FetchLog(self._line, now)
 
     def show(self, event: Event) -> None:
@@ -36,8 +37,16 @@ class PlainRenderer:
             case StepStarted():
                 usually = f"  (last time {duration(event.expected)})" if event.expected else ""
                 self._line("start", event.step + usually)
+            case StepProgress():
+                self._progress(event)
             case StepFinished():
                 self._finished(event)
+
+    def _progress(self, event: StepProgress) -> None:
+        tenth = 10 * event.done // event.total if event.total else 0
+        if 0 < tenth < 10 and tenth > self._tenths.get(event.step, 0):
+            self._line("progress", f"{event.step}  {10 * tenth} %, {event.done} of {event.total}")
+        self._tenths[event.step] = tenth
 
     def _finished(self, event: StepFinished) -> None:
         if event.status == "cached":  # told by the table; thirty such lines would hide what was done

@@ -11,7 +11,15 @@ import textwrap
 from pathlib import Path
 
 from pythonbuild.cli.render.board import State, board_rows
-from pythonbuild.engine.events import BuildStarted, Event, FetchProgress, StepFinished, StepLine, StepStarted
+from pythonbuild.engine.events import (
+    BuildStarted,
+    Event,
+    FetchProgress,
+    StepFinished,
+    StepLine,
+    StepProgress,
+    StepStarted,
+)
 
 LOG = Path("/log")
 
@@ -42,6 +50,15 @@ def test_wide() -> None:
         "  ↓ ━━━━━━━━━━            50%  late.tar  5.0 MB of 10.0 MB",
         "2 of 4 steps, 1 cached   0:13   about 2:34 left",
     ]
+
+
+def test_a_step_that_tells_how_far_it_is() -> None:
+    board = running()
+    board.update(StepProgress("openssl", 1, 4), 13.0)
+    rows = board_rows(board, 13.0, 80, 24)
+    assert rows[0] == "  openssl                0:10/1:00   25%  cc -c a/very/long/path/to/some/file.c…"
+    # 30 s for the three quarters that are left of it, then 120 s for the interpreter.
+    assert rows[-1] == "2 of 4 steps, 1 cached   0:13   about 2:17 left"
 
 
 def test_narrow() -> None:

@@ -21,6 +21,7 @@ from pythonbuild.engine.events import (
     Published,
     StepFinished,
     StepLine,
+    StepProgress,
     StepStarted,
 )  # fmt: skip
 
@@ -41,6 +42,9 @@ def events() -> list[Event]:
         StepStarted("tcl", None, LOGS / "tcl.log"),
         StepLine("zlib", "\x1b[32mcc\x1b[0m -c zlib.c"),
         StepLine("tcl", "::error::not ours"),
+        StepProgress("tcl", 3, 40),
+        StepProgress("tcl", 4, 40),
+        StepProgress("tcl", 7, 40),
         Note("a package is gone", "warning"),
         StepFinished("zlib", "built", 3.21, "d2", LOGS / "zlib.log"),
         StepFinished("tcl", "failed", 64.0, "", LOGS / "tcl.log", "exit status 2",
@@ -74,6 +78,7 @@ def test_plain() -> None:
   0:00  build     4 steps in sandbox with 2 jobs
   0:00  start     zlib  (last time 3.0 s)
   0:00  start     tcl
+  0:00  progress  tcl  10 %, 4 of 40
   0:00  warning   a package is gone
   0:00  built     zlib  3.2 s
   0:00  failed    tcl  1 min 04 s: exit status 2
@@ -163,7 +168,7 @@ def test_json() -> None:
     documents = [json.loads(line) for line in lines]
     assert [document["event"] for document in documents] == [type(event).__name__ for event in events()]
     assert documents[0] == {"event": "Note", "time": 12.346, "text": "environment: sandbox", "level": "info"}
-    assert documents[13] == {
+    assert documents[16] == {
         "event": "StepFinished", "time": 12.346, "step": "tcl", "status": "failed", "seconds": 64.0, "digest": "",
         "log": "/cache/logs/1/tcl.log", "detail": "exit status 2",
         "tail": ["make: *** [all] Error 2", "\x1b[1mlast\x1b[0m"], "reenter": "./build-linux.py --debug-shell tcl",

@@ -70,6 +70,43 @@ def test_a_wrong_description_is_named_by_file_and_key(tmp_path: Path, line: str,
     assert str(path) in str(caught.value)
 
 
+BASE = """\
+suite: trixie
+architectures: [amd64]
+packages: [bash, clang]
+exclude: [gcc]
+symlinks: {/usr/bin/cc: clang, /bin: usr/bin}
+"""
+
+
+def test_a_root_may_be_like_another(tmp_path: Path) -> None:
+    (tmp_path / "build.yml").write_text(BASE)
+    path = tmp_path / "gcc.yml"
+    path.write_text("like: build\nwithout: [clang, gcc, /usr/bin/cc]\npackages: [gcc]\nsymlinks: {/lib: usr/lib}\n")
+    made = load_root_description(path)
+    assert (made.name, made.suite, made.packages, made.exclude) == ("gcc", "trixie", ("bash", "gcc"), ())
+    assert made.symlinks == {"/bin": "usr/bin", "/lib": "usr/lib"}
+    assert made.paths == (tmp_path / "build.yml", path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("like: nothing", "like: no such root: found 'nothing'"),
+        ("like: gcc", "like: no such root: found 'gcc'"),
+        ("like: build\nwithout: [clang, tcc]", r"without\[1\]: build.yml has no such entry: found 'tcc'"),
+        ("suite: trixie\narchitectures: [amd64]\npackages: [a]\nwithout: [b]", "without: nothing to be without"),
+    ],
+)
+def test_a_root_that_is_like_nothing_is_named(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "build.yml").write_text(BASE)
+    path = tmp_path / "gcc.yml"
+    path.write_text(text + "\n")
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_root_description(path)
+    assert str(path) in str(caught.value)
+
+
 def test_the_project_s_descriptions_have_their_locks() -> None:
     for name, description in load_root_descriptions(UNIX / "roots").items():
         for architecture in description.architectures:

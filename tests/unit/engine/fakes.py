@@ -46,7 +46,7 @@ class FakeEnvironment:
         places = {mount.target: str(mount.source) for mount in command.mounts} | {"/root": str(command.root)}
 
         def outside(text: str) -> str:
-            return re.sub(r"(?<![\w/.])/(build|out|tools|recipe|sources|root)\b", lambda m: places[m[0]], text)
+            return re.sub(r"(?<![\w/.])/(build|out|tools|recipe|sources|resume|root)\b", lambda m: places[m[0]], text)
 
         with self._lock:
             if self._cancelled:

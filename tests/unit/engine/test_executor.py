@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pythonbuild.engine import executor, inside, running
-from pythonbuild.engine.events import BuildStarted, Note, StepFinished, StepLine, StepStarted
+from pythonbuild.engine.events import BuildStarted, Note, StepFinished, StepLine, StepProgress, StepStarted
 from pythonbuild.engine.executor import available_memory, dry_run, expected_seconds, why
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Plan, Step
 from pythonbuild.engine.store import Store
@@ -401,6 +401,49 @@ def test_a_killed_build_continues(builder: Builder, tmp_path: Path) -> None:
     with Store(builder.cache) as store:
         store.gc(2**40)
     assert leftovers(builder) == []
+
+
+RESUMABLE = """
+so_far=0; [ ! -e /resume/count ] || read so_far < /resume/count
+echo $((so_far + 1)) > /resume/count
+[ $so_far -gt 1 ] || exit 7
+cp /resume/count /out/count
+"""
+
+
+def test_a_resumable_step_goes_on_from_what_it_left(builder: Builder, tmp_path: Path) -> None:
+    step = replace(recipe("gcc", RESUMABLE), resumable=True)
+    for left in ("1", "2"):
+        with pytest.raises(StepFailedError):
+            builder.build(plan_of(step))
+        (found,) = builder.cache.glob("resume/*/count")
+        assert found.read_text().strip() == left
+    # Another key has nothing to do with it.
+    with pytest.raises(StepFailedError):
+        builder.build(plan_of(replace(step, parameters={"CFLAGS": "-O3"})))
+    assert sorted(path.read_text().strip() for path in builder.cache.glob("resume/*/count")) == ["1", "2"]
+    builder.build(plan_of(step))
+    assert content(builder, "gcc", "count", tmp_path / "x").strip() == "3"
+    assert [path.read_text().strip() for path in builder.cache.glob("resume/*/count")] == ["1"]
+
+
+def test_what_nobody_goes_on_with_is_collected_after_a_week(builder: Builder) -> None:
+    step = replace(recipe("gcc", "touch /resume/half; exit 1"), resumable=True)
+    with pytest.raises(StepFailedError):
+        builder.build(plan_of(step))
+    with Store(builder.cache) as store:
+        store.gc(10**9)
+        assert list(builder.cache.glob("resume/*/half"))
+        (used,) = builder.cache.glob("resume/*.used")
+        os.utime(used, (time.time() - 8 * 86400,) * 2)
+        store.gc(10**9)
+    assert list((builder.cache / "resume").iterdir()) == []
+
+
+def test_progress_of_a_step_is_told_by_percent(builder: Builder) -> None:
+    builder.build(plan_of(recipe("llvm", "for n in 1 2 3; do echo \"[$n/300] Building $n\"; done; echo '[300/300] x'")))
+    told = [(event.done, event.total) for event in builder.events if isinstance(event, StepProgress)]
+    assert told == [(1, 300), (3, 300), (300, 300)]
 
 
 def test_two_processes_share_the_work(builder: Builder, tmp_path: Path) -> None:
