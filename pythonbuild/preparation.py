@@ -119,7 +119,7 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
     check_options("--options", options, target.options)
     check_names(project.recipes, dict(request.link))
     files = Files(fetcher, cached_bases)
-    profile = _profile(request, options)
+    profile = _profile(request, options, toolchain)
     if not request.python_source:
         check_version("--options", options, _selected(request, project).candidates[0].version)
     interpreter = choose_interpreter(request, project, fetcher, sink, settle=settle)
@@ -167,14 +167,14 @@ def _options(request: Request, target: Target, toolchain: Toolchain, sink: Event
     return request.options
 
 
-def _profile(request: Request, options: str) -> PinnedFile | None:
+def _profile(request: Request, options: str, toolchain: Toolchain) -> PinnedFile | None:
     """Return the profile that the request names: the file itself, or a copy of the one in an archive."""
     if request.profile is None:
         return None
     if "pgo" not in options.split("+"):
         raise UsageError("--profile: nothing would use it", found=f"--options {options}", expected="pgo or pgo+lto",
                          advice="add --options pgo+lto or --optimized")  # fmt: skip
-    path = find_profile(request.profile, request.cache / "downloads", options)
+    path = find_profile(request.profile, request.cache / "downloads", options, toolchain.series)
     return PinnedFile("cpython.profdata", _sha256(path), lambda: path)
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pythonbuild.config.options import long_options
 from pythonbuild.config.project import Project
@@ -139,8 +140,17 @@ def as_described(request: Request, archive: Path, given: Set[str]) -> Request:
         options=request.options if "options" in given else document.build_options,
         python_json=document.version,
         link=request.link if "link" in given else _links(document),
+        **({} if given & {"toolchain", "toolchain_archive", "stages", "cc"} else _toolchain(document)),
         **({} if given & {"without", "no_tests", "no_tk"} else record_of(archive).wishes()),
     )
+
+
+def _toolchain(document: PythonJson) -> dict[str, Any]:
+    """Return the wishes for the toolchain that an archive was compiled with, as far as it tells."""
+    name, stages = document.toolchain.get("name"), document.toolchain.get("stages", 1)
+    if not isinstance(name, str) or not isinstance(stages, int):
+        return {}
+    return {"toolchain": name, "stages": stages}
 
 
 def _known_options(request: Request) -> tuple[str, ...]:

@@ -47,12 +47,14 @@ _FACTS = "interpreter.json"
 class CompiledBy:
     """The toolchain as PYTHON.json tells it; ``steps`` are those whose trees hold the compiler.
 
-    ``sources`` are what a bootstrapped one was made from. A packaged one is in the root filesystem, with its tools.
+    ``sources`` are what a bootstrapped one was made from, in how many ``stages``. A packaged one is in the root
+    filesystem, with its tools.
     """
 
     name: str
     steps: tuple[str, ...]
     sources: tuple[Origin, ...] = ()
+    stages: int = 1
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ def _toolchain(shipment: Shipment, context: CallContext) -> dict[str, object]:
         "digests": {step: context.digest(step) for step in compiler.steps},
     }
     if compiler.sources:
-        told["sources"] = [asdict(source) for source in compiler.sources]
+        told |= {"stages": compiler.stages, "sources": [asdict(source) for source in compiler.sources]}
     return told
 
 

@@ -51,8 +51,9 @@ def compiler_of(inputs: PlanInputs) -> Compiler:
         return Compiler(steps, (SYSROOT, TOOLCHAIN), (), CompiledBy(toolchain.name, ("root",)))
     made, result = _placed(inputs, inputs.toolchain_archive) if inputs.toolchain_archive else _made(inputs)
     last = recipe_step(inputs, naming, result)
-    return Compiler((*made, last), (*result, SYSROOT, TOOLCHAIN), result,
-                    CompiledBy(toolchain.name, result, sources_of(inputs)))  # fmt: skip
+    stages = inputs.toolchain_archive.manifest.stages if inputs.toolchain_archive else inputs.stages
+    told = CompiledBy(toolchain.name, result, sources_of(inputs), stages)
+    return Compiler((*made, last), (*result, SYSROOT, TOOLCHAIN), result, told)
 
 
 def _made(inputs: PlanInputs) -> tuple[list[Step], tuple[str, ...]]:

@@ -253,7 +253,20 @@ def run_verify_reproducible(arguments: Arguments, repository: Path, screen: Scre
     from pythonbuild.cli.render.text import columns
     from pythonbuild.reproducibility import Wishes, verify
 
-    flags = ("python", "target_triple", "options", "archives", "link", "without", "no_tests", "no_tk")
+    flags = (
+        "python",
+        "target_triple",
+        "options",
+        "toolchain",
+        "toolchain_archive",
+        "stages",
+        "cc",
+        "archives",
+        "link",
+        "without",
+        "no_tests",
+        "no_tk",
+    )
     given = {name for name in flags if arguments.origin(name)}
     wishes = Wishes(make_request(arguments, repository), arguments["against"], arguments["work"], arguments["keep"],
                     given)  # fmt: skip

@@ -12,8 +12,9 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from pythonbuild.config.options import is_freethreaded
 from pythonbuild.distribution import typed_json
@@ -39,11 +40,12 @@ def read_profile(top: Path) -> ProfileEntry | None:
     return typed_json.from_text(ProfileEntry, json.dumps(said), _REPORT)
 
 
-def find_profile(path: Path, directory: Path, options: str = "") -> Path:
+def find_profile(path: Path, directory: Path, options: str = "", llvm: str = "") -> Path:
     """Return the file of a profile: ``path`` itself, or a copy in ``directory`` of the one in the archive ``path``.
 
     Raises UsageError for anything that is neither, and for an archive whose interpreter has the GIL where one that is
-    built with ``options`` has not, or the other way round: they are of other code.
+    built with ``options`` has not, or the other way round: they are of other code. So is one that another series of
+    LLVM than ``llvm`` has compiled.
     """
     expected = "an indexed profile of LLVM (.profdata), or an archive of a build with pgo"
     try:
@@ -53,7 +55,9 @@ def find_profile(path: Path, directory: Path, options: str = "") -> Path:
         try:
             for member in members:
                 if member.name == METADATA and member.content is not None and options:
-                    _check_variant(path, member.content.read(), is_freethreaded(options))
+                    description = _described(member.content.read())
+                    _check_variant(path, description, is_freethreaded(options))
+                    _check_compiler(path, description, llvm)
                 if member.name == f"{TOP}/{PROFILE}" and member.content is not None:
                     return _keep(member.content, directory)
         finally:
@@ -65,13 +69,30 @@ def find_profile(path: Path, directory: Path, options: str = "") -> Path:
                      advice="was it built with --options pgo or pgo+lto?")  # fmt: skip
 
 
-def _check_variant(path: Path, description: bytes, wanted: bool) -> None:
-    """Compare with what PYTHON.json says in every format: the interpreter's name tells its ABI."""
+def _described(text: bytes) -> dict[str, Any]:
+    """Return what an archive says of itself; nothing, if that cannot be read: the profile may be right all the same."""
     try:
-        plain = json.loads(description)
+        plain = json.loads(text)
     except ValueError:
-        return  # the profile may be right all the same
-    program = _PROGRAM.search(str(plain.get("python_exe", ""))) if isinstance(plain, dict) else None
+        return {}
+    return plain if isinstance(plain, dict) else {}
+
+
+def _check_compiler(path: Path, plain: Mapping[str, Any], llvm: str) -> None:
+    """Compare the compiler with the one that is to use the profile, where PYTHON.json tells it (format 0)."""
+    try:
+        found = str(plain["toolchain"]["tools"]["clang"])
+    except (KeyError, TypeError):
+        return
+    if llvm and found.partition(".")[0] != llvm:
+        raise UsageError(f"--profile: {path} was made by another compiler", found=f"Clang {found}",
+                         expected=f"Clang {llvm}", advice="choose its toolchain, or build without --profile, which"
+                         " trains one")  # fmt: skip
+
+
+def _check_variant(path: Path, plain: Mapping[str, Any], wanted: bool) -> None:
+    """Compare with what PYTHON.json says in every format: the interpreter's name tells its ABI."""
+    program = _PROGRAM.search(str(plain.get("python_exe", "")))
     if program and bool(program["free"]) != wanted:
         kinds = ("a Python with the GIL", "a free-threaded Python")
         raise UsageError(f"--profile: {path} is of another interpreter", found=f"that of {kinds[not wanted]}",

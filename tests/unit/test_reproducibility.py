@@ -347,6 +347,23 @@ def test_what_an_archive_was_built_without_is_asked_for_again(checkout: Path, tm
     assert as_described(request, archive, {"without"}) == replace(request, python="3.13.5")
 
 
+def test_the_toolchain_of_an_archive_is_asked_for_again(checkout: Path, tmp_path: Path) -> None:
+    out, _ = make_distribution(tmp_path)
+    described = json.loads((out / "python/PYTHON.json").read_text())
+    described["toolchain"] |= {"name": "bootstrap:clang-19", "stages": 2}
+    (out / "python/PYTHON.json").write_text(json.dumps(described))
+    archive = pack(out, tmp_path / "x.tar.zst", 0).path
+    request = as_described(make_request(parse([], {}), checkout), archive, set())
+    assert (request.toolchain, request.stages) == ("bootstrap:clang-19", 2)
+    words = flags(Conditions(tmp_path, elsewhere.myself(), "sandbox", 1, 0o022, {}), request)
+    again = make_request(parse(words, {}), checkout)
+    assert (again.toolchain, again.stages) == ("bootstrap:clang-19", 2)
+    mine = make_request(parse(["--toolchain", "packaged", "--cc", "gcc"], {}), checkout)
+    kept = as_described(mine, archive, {"toolchain", "cc"})
+    assert (kept.toolchain, kept.compiler, kept.stages) == ("packaged", "gcc", 1)
+    assert "--cc" in flags(Conditions(tmp_path, elsewhere.myself(), "sandbox", 1, 0o022, {}), kept)
+
+
 def test_a_place_kept_for_the_next_verification(checkout: Path, tmp_path: Path) -> None:
     work = str(tmp_path / "work")
     assert verified(checkout, "1", "--work", work, "--python", "3.13.5").identical

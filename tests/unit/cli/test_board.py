@@ -57,8 +57,8 @@ def test_a_step_that_tells_how_far_it_is() -> None:
     board.update(StepProgress("openssl", 1, 4), 13.0)
     rows = board_rows(board, 13.0, 80, 24)
     assert rows[0] == "  openssl                0:10/1:00   25%  cc -c a/very/long/path/to/some/file.c…"
-    # 30 s for the three quarters that are left of it, then 120 s for the interpreter.
-    assert rows[-1] == "2 of 4 steps, 1 cached   0:13   about 2:17 left"
+    # 30 s for the three quarters that are left of it, then the interpreter: two steps at once on average, at most.
+    assert rows[-1] == "2 of 4 steps, 1 cached   0:13   about 2:16 left"
 
 
 def test_narrow() -> None:

@@ -74,10 +74,20 @@ def test_of_other_code(tmp_path: Path, program: str, options: str, found: str) -
     assert find_profile(archive, tmp_path / "kept", right).read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("description", ["{", "[]", "{}"])
+def test_of_another_compiler(tmp_path: Path) -> None:
+    description = json.dumps({"toolchain": {"tools": {"clang": "22.1.8"}}})
+    archive = make_archive(tmp_path, profile=CONTENT, description=description)
+    with pytest.raises(UsageError, match=r"was made by another compiler: found Clang 22\.1\.8, expected Clang 19"):
+        find_profile(archive, tmp_path / "kept", "pgo", "19")
+    assert find_profile(archive, tmp_path / "kept", "pgo", "22").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    "description", ["{", "[]", "{}", '{"toolchain": 3}', '{"toolchain": {"tools": {"gcc": "14"}}}']
+)
 def test_an_archive_that_does_not_tell_its_interpreter(tmp_path: Path, description: str) -> None:
     archive = make_archive(tmp_path, profile=CONTENT, description=description)
-    assert find_profile(archive, tmp_path / "kept", "freethreaded+pgo").read_bytes() == CONTENT
+    assert find_profile(archive, tmp_path / "kept", "freethreaded+pgo", "22").read_bytes() == CONTENT
 
 
 def test_what_is_said_of_it(tmp_path: Path) -> None:
