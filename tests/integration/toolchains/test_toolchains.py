@@ -11,21 +11,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from elftools.elf.dynamic import DynamicSection
-from elftools.elf.elffile import ELFFile
 
+from pythonbuild.distribution.objectfile import Elf
 from pythonbuild.errors import UsageError
 from pythonbuild.toolchain_choice import imported
 from tests.integration.conftest import CACHE, REPOSITORY, clean
 from tests.integration.toolchains.conftest import TRIPLE, provided
-
-
-def needed(program: Path) -> set[str]:
-    """Return the shared libraries that a program asks for."""
-    with program.open("rb") as file:
-        dynamic = ELFFile(file).get_section_by_name(".dynamic")
-        assert isinstance(dynamic, DynamicSection)
-        return {tag.needed for tag in dynamic.iter_tags() if tag.entry.d_tag == "DT_NEEDED"}
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -36,7 +27,9 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_binutils_are_made_from_source_and_need_nothing_of_the_root(binutils: Path) -> None:
     programs = binutils / "tools/gnu/bin"
     for name in ("as", "ld", "ar", "nm", "objcopy", "objdump", "ranlib", "readelf", "strip"):
-        assert needed(programs / name) <= {"libc.so.6", "libm.so.6"}, name
+        dynamic = Elf((programs / name).read_bytes(), name).dynamic()
+        assert dynamic is not None
+        assert set(dynamic.needed) <= {"libc.so.6", "libm.so.6"}, name
     assert (binutils / "tools/gnu/x86_64-linux-gnu/bin/as").exists()
     assert (binutils / "licenses/binutils/COPYING3").is_file()
 
