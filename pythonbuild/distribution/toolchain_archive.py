@@ -17,7 +17,6 @@ from pathlib import Path
 from pythonbuild.distribution.archive import ArchiveError, Form, Packed, pack, read_metadata, unpack
 from pythonbuild.distribution.assemble import place_tree
 from pythonbuild.engine.trees import scan
-from pythonbuild.errors import DistributionError
 
 FORM = Form("toolchain", "TOOLCHAIN.json")
 FORMAT = 1
@@ -104,11 +103,8 @@ def _origin(plain: Mapping[str, object]) -> Origin:
 def place_toolchain(path: Path, step: str, digest: str, out: Path, work: Path) -> None:
     """Put the tree of one of an archive's steps into ``out``. Raises ArchiveError if it is not the one it is called."""
     unpack(path, work, FORM)
+    _compare(path, step, work / FORM.top / step, digest)
     place_tree(work / FORM.top / step, out)
-    found = scan(out).digest
-    if found != digest:
-        raise ArchiveError(f"{path}: the tree of {step} is damaged", found=found, expected=digest,
-                           advice="export the toolchain again")  # fmt: skip
 
 
 def verify_toolchain(path: Path, work: Path) -> Manifest:
@@ -116,11 +112,14 @@ def verify_toolchain(path: Path, work: Path) -> Manifest:
     manifest = read_manifest(path)
     unpack(path, work, FORM)
     for step, digest in manifest.trees.items():
-        try:
-            found = scan(work / FORM.top / step).digest
-        except (OSError, DistributionError) as error:
-            raise ArchiveError(f"{path}: the tree of {step} is missing", found=error) from error
-        if found != digest:
-            raise ArchiveError(f"{path}: the tree of {step} is damaged", found=found, expected=digest,
-                               advice="export the toolchain again")  # fmt: skip
+        _compare(path, step, work / FORM.top / step, digest)
     return manifest
+
+
+def _compare(path: Path, step: str, tree: Path, digest: str) -> None:
+    if not tree.is_dir():
+        raise ArchiveError(f"{path}: the tree of {step} is missing", expected=f"{FORM.top}/{step}/")
+    found = scan(tree).digest
+    if found != digest:
+        raise ArchiveError(f"{path}: the tree of {step} is damaged", found=found, expected=digest,
+                           advice="export the toolchain again")  # fmt: skip
