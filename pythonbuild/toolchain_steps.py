@@ -20,6 +20,7 @@ from pythonbuild.config.toolchains import BOOTSTRAP
 from pythonbuild.distribution.assemble import place_tree
 from pythonbuild.distribution.toolchain_archive import Origin, place_toolchain
 from pythonbuild.engine.model import CallAction, CallContext, Step
+from pythonbuild.engine.trees import scan
 from pythonbuild.errors import DistributionError
 from pythonbuild.recipe_steps import PlanInputs, ToolchainArchive, recipe_step
 from pythonbuild.shipping import CompiledBy, code_files
@@ -122,18 +123,12 @@ def _agree(pair: tuple[str, str], context: CallContext) -> None:
 
     Raises DistributionError naming the first files that differ.
     """
-    earlier, later = (context.tree(name) for name in pair)
     if context.digest(pair[0]) != context.digest(pair[1]):
-        paths = sorted({path.relative_to(top) for top in (earlier, later) for path in top.rglob("*")})
-        differ = [
-            path.as_posix()
-            for path in paths
-            if not (earlier / path).exists() or not (later / path).exists()
-            or ((earlier / path).is_file() and (earlier / path).read_bytes() != (later / path).read_bytes())
-        ]  # fmt: skip
+        earlier, later = (scan(context.tree(name)).entries for name in pair)
+        differ = sorted(path for path in {*earlier, *later} if earlier.get(path) != later.get(path))
         raise DistributionError(f"the compilers of {pair[0]} and {pair[1]} differ", found=", ".join(differ[:5]),
                                 expected="the same bytes")  # fmt: skip
-    place_tree(later, context.out)
+    place_tree(context.tree(pair[1]), context.out)
 
 
 def sources_of(inputs: PlanInputs) -> tuple[Origin, ...]:

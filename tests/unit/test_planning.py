@@ -15,8 +15,10 @@ from pythonbuild.config.toolchains import compiled_by
 from pythonbuild.cpython.leaving_out import NO_TK, WITHOUT, LeftOut
 from pythonbuild.distribution.toolchain_archive import Manifest
 from pythonbuild.engine.keys import action_key, dependencies
-from pythonbuild.engine.model import PinnedFile, Plan, RecipeAction
-from pythonbuild.errors import UsageError
+from pythonbuild.engine.model import CallAction, PinnedFile, Plan, RecipeAction
+from pythonbuild.engine.trees import scan
+from pythonbuild.environments.base import Environment
+from pythonbuild.errors import DistributionError, UsageError
 from pythonbuild.planning import find_step, lock_names, make_plan
 from pythonbuild.recipe_steps import Interpreter, PlanInputs, ToolchainArchive
 
@@ -331,6 +333,44 @@ def test_stages() -> None:
     three = make_plan(replace(inputs, stages=3))
     assert three.step("llvm-agreed").needs == ("llvm-stage2", "llvm-stage3")
     assert three.step("zlib").needs[:2] == ("llvm-agreed", "compiler-rt")
+
+
+def test_stages_that_differ_are_no_result(tmp_path: Path) -> None:
+    plan = make_plan(replace(plan_inputs("3.13.5", "bootstrap:clang-19"), stages=3))
+    action = plan.step("llvm-agreed").action
+    assert isinstance(action, CallAction)
+    for name, code in (("llvm-stage2", "same"), ("llvm-stage3", "same"), ("other", "another")):
+        (tmp_path / name / "tools/llvm/bin").mkdir(parents=True)
+        (tmp_path / name / "tools/llvm/bin/clang").write_text(code)
+    action.function(Trees(tmp_path, {}))
+    assert (tmp_path / "out/tools/llvm/bin/clang").read_text() == "same"
+    with pytest.raises(DistributionError, match=r"llvm-stage2 and llvm-stage3 differ: found tools/llvm/bin/clang"):
+        action.function(Trees(tmp_path, {"llvm-stage3": "other"}))
+
+
+class Trees:
+    """A context that has trees, by the names of steps; ``moved`` says which are those of others."""
+
+    step = "llvm-agreed"
+    jobs = 1
+    environment: Environment
+
+    def __init__(self, directory: Path, moved: dict[str, str]) -> None:
+        self.work = directory / "work"
+        self.out = directory / "out"
+        self._directory = directory
+        self._moved = moved
+
+    def tree(self, need: str) -> Path:
+        return self._directory / self._moved.get(need, need)
+
+    def digest(self, need: str) -> str:
+        return scan(self.tree(need)).digest
+
+    def source(self, name: str) -> Path:
+        raise AssertionError(name)
+
+    def log(self, line: str) -> None: ...
 
 
 def test_an_exported_toolchain_gives_the_keys_of_a_made_one() -> None:
