@@ -6,7 +6,7 @@ Each returns the file with one thing changed, or the same file where that is don
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pythonbuild.pcbuild.catalogue import Dependency
 from pythonbuild.pcbuild.projects import Setting
@@ -19,17 +19,22 @@ _SHARED, _NOT_SHARED = "Py_ENABLE_SHARED", "Py_NO_ENABLE_SHARED"
 _LABEL = "pythonbuild"
 
 
-def add_group(document: Document, label: str, lines: Sequence[str]) -> Document:
-    """Put an ItemGroup with these lines and this label after the project's own items."""
-    rendered = [tag("ItemGroup", {"Label": label}), *(f"  {line}" for line in lines), "</ItemGroup>"]
-    for group in document.root.find("ItemGroup"):
-        if group.get("Label") == label:
-            indent = document.newline + document.indent(group)
-            if document.data[group.start : group.end].decode("utf-8") == indent.join(rendered):
-                return document
+def add_groups(document: Document, groups: Mapping[str, Sequence[str]]) -> Document:
+    """Put an ItemGroup for each label, with these lines, after the project's own items."""
+    present = {group.get("Label"): group for group in document.root.find("ItemGroup")}
+    missing: list[str] = []
+    for label, lines in groups.items():
+        rendered = [tag("ItemGroup", {"Label": label}), *(f"  {line}" for line in lines), "</ItemGroup>"]
+        if label not in present:
+            missing += rendered
+            continue
+        group = present[label]
+        indent = document.newline + document.indent(group)
+        if document.data[group.start : group.end].decode("utf-8") != indent.join(rendered):
             raise document.fail(group, "is there already and holds something else")
-    anchor = document.one("Import", Project=_TARGETS)
-    return document.edited([document.insertion_before(anchor, rendered)])
+    if not missing:
+        return document
+    return document.edited([document.insertion_before(document.one("Import", Project=_TARGETS), missing)])
 
 
 def reference_project(document: Document, project: str, guid: str) -> Document:
@@ -43,7 +48,7 @@ def reference_project(document: Document, project: str, guid: str) -> Document:
         "  " + leaf("ReferenceOutputAssembly", "false"),
         "</ProjectReference>",
     ]
-    return add_group(document, f"{_LABEL} {project}", lines)
+    return add_groups(document, {f"{_LABEL} {project}": lines})
 
 
 def import_sheet(document: Document, sheet: str) -> Document:

@@ -19,7 +19,7 @@ from pythonbuild.errors import PcbuildError
 from pythonbuild.pcbuild.buildfiles import drop_from_build, drop_from_solution, listed_projects, solution_projects
 from pythonbuild.pcbuild.catalogue import CORE, Catalogue, Dependency, cross_check
 from pythonbuild.pcbuild.core import (
-    add_group,
+    add_groups,
     import_sheet,
     link_core_statically,
     make_core_static,
@@ -154,9 +154,15 @@ def _check_module(work: Worktree, builtin: BuiltinModule, catalogue: Catalogue) 
         if reference.removesuffix(".vcxproj") not in known:
             raise PcbuildError(f'{name}: <ProjectReference Include="{reference}">: is not known',
                                advice="say in projects.yml what becomes of it")  # fmt: skip
-    files = [resolve(item.include) for item in builtin.items if item.kind == "ClCompile"]
     pattern = re.compile(rf"\b{builtin.module.init}\s*\(".encode())
-    if not any(pattern.search(work.read(file)) for file in files if file):
+    found = False
+    for item in builtin.items:
+        # What only a property of the build's names is not here to be looked into.
+        if item.kind == "ClCompile" and (file := resolve(item.include)):
+            if not work.exists(file):
+                raise PcbuildError(f'{name}: <ClCompile Include="{item.include}">: there is no {file}')
+            found = found or bool(pattern.search(work.read(file)))
+    if not found:
         raise PcbuildError(f"{name}: <ClCompile>: none of the sources has the init function of the module",
                            expected=builtin.module.init, advice="say in extension-modules.yml what it is called",
                            )  # fmt: skip
@@ -193,6 +199,7 @@ def _core_dependencies(version: str, catalogue: Catalogue) -> list[Dependency]:
 def _move_into_core(work: Worktree, builtins: Sequence[BuiltinModule], others: Sequence[Dependency]) -> None:
     """Say in pythoncore what the modules' projects said; let dependencies be built before it."""
     headers: set[str] = set()
+    groups: dict[str, list[str]] = {}
     for builtin in builtins:
         others_sources = [
             item.include
@@ -205,10 +212,9 @@ def _move_into_core(work: Worktree, builtins: Sequence[BuiltinModule], others: S
             for item in builtin.items
             if item.kind in HARMLESS and (file := resolve(item.include)) and not work.on_disk(file)
         ]
-        lines = item_lines(builtin, [*others_sources, *missing, *headers])
+        groups[builtin.label] = item_lines(builtin, [*others_sources, *missing, *headers])
         headers.update(item.include for item in builtin.items if item.kind in HARMLESS)
-        edit = partial(add_group, label=builtin.label, lines=lines)
-        work.change(_CORE_FILE, f"add_group {builtin.module.name}", edit)
+    work.change(_CORE_FILE, "add_groups", partial(add_groups, groups=groups))
     for dependency in others:
         if dependency.name != "zlib":
             raise PcbuildError(f"{_CORE_FILE}: no transformation takes this dependency out of the core",

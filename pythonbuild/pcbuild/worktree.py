@@ -24,6 +24,7 @@ class Worktree:
     root: Path
     changed: dict[str, bytes | None] = field(default_factory=dict)
     done: dict[str, list[str]] = field(default_factory=dict)
+    _parsed: dict[str, Document] = field(default_factory=dict, repr=False)
 
     def read(self, name: str) -> bytes:
         """Return a file's content as it is now; raises PcbuildError if there is none."""
@@ -37,7 +38,10 @@ class Worktree:
         return data
 
     def document(self, name: str) -> Document:
-        return parse(name, self.read(name))
+        data = self.read(name)
+        if name not in self._parsed or self._parsed[name].data != data:
+            self._parsed[name] = parse(name, data)
+        return self._parsed[name]
 
     def exists(self, name: str) -> bool:
         """Return whether there is such a file now. Windows does not tell upper case from lower, so it may differ."""
@@ -59,7 +63,9 @@ class Worktree:
 
     def change(self, name: str, transformation: str, edit: Callable[[Document], Document]) -> None:
         """Run one transformation of an XML file."""
-        self.put(name, transformation, edit(self.document(name)).data)
+        edited = edit(self.document(name))
+        self.put(name, transformation, edited.data)
+        self._parsed[name] = edited
 
     def put(self, name: str, transformation: str, data: bytes) -> None:
         """Give a file another content; nothing is noted if it has it already."""

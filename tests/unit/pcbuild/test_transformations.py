@@ -14,7 +14,7 @@ from pythonbuild.errors import PcbuildError
 from pythonbuild.pcbuild.buildfiles import drop_from_build, drop_from_solution, listed_projects, solution_projects
 from pythonbuild.pcbuild.catalogue import read_catalogue
 from pythonbuild.pcbuild.core import (
-    add_group,
+    add_groups,
     import_sheet,
     link_core_statically,
     make_core_static,
@@ -58,7 +58,7 @@ def difference(before: Document, after: Document) -> tuple[list[str], list[str]]
 def test_a_modules_files_say_what_its_project_said(builtin: BuiltinModule) -> None:
     document = maker.document("pythoncore")
     lines = item_lines(builtin, ["..\\modules\\FORGOTTEN.h"])
-    edited = add_group(document, builtin.label, lines)
+    edited = add_groups(document, {builtin.label: lines})
     gone, added = difference(document, edited)
     assert gone == []
     own = [
@@ -86,11 +86,11 @@ def test_a_modules_files_say_what_its_project_said(builtin: BuiltinModule) -> No
         "</ItemGroup>",
     ]
     assert set(added) <= set(rendered)
-    assert add_group(edited, builtin.label, lines) is edited
+    assert add_groups(edited, {builtin.label: lines}) is edited
     with pytest.raises(
         PcbuildError, match='<ItemGroup Label="pythonbuild _bz2">: is there already and holds something'
     ):
-        add_group(edited, builtin.label, lines[:-3])
+        add_groups(edited, {builtin.label: lines[:-3]})
 
 
 def test_libraries_of_all_modules_are_said_once(builtin: BuiltinModule) -> None:
