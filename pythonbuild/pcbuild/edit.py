@@ -137,7 +137,8 @@ def _read_builtins(work: Worktree, version: str, catalogue: Catalogue) -> list[B
             builtin = BuiltinModule(module, project, tuple(catalogue.needs(module, version)))
             _check_module(work, builtin, catalogue)
             builtins.append(builtin)
-    check_shared_sources(builtins)
+    core = work.document(_CORE_FILE).root.find("ItemGroup/ClCompile")
+    check_shared_sources(builtins, [item.get("Include") for item in core])
     return builtins
 
 

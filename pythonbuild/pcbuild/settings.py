@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pythonbuild.errors import PcbuildError
-from pythonbuild.pcbuild.catalogue import Dependency, WindowsModule
+from pythonbuild.pcbuild.catalogue import CORE, Dependency, WindowsModule
 from pythonbuild.pcbuild.projects import LINK_SETTINGS, ExtensionProject, Item, Setting
 from pythonbuild.pcbuild.xmltext import leaf, tag
 
@@ -147,9 +147,12 @@ def render_sheet(links: Mapping[str, Sequence[str]]) -> bytes:
     return "\r\n".join(lines).encode("utf-8")
 
 
-def check_shared_sources(builtins: Sequence[BuiltinModule]) -> None:
-    """Raise PcbuildError for a source that two projects compile without the catalogue saying whose copy is enough."""
-    owners: dict[str, str] = {}
+def check_shared_sources(builtins: Sequence[BuiltinModule], core: Iterable[str]) -> None:
+    """Raise PcbuildError for a source that two projects compile without the catalogue saying whose copy is enough.
+
+    ``core`` are the sources that pythoncore has itself; none of them may come a second time.
+    """
+    owners = {include.lower(): CORE for include in core}
     ordered = sorted(builtins, key=lambda builtin: bool(builtin.module.compiled_by))
     for builtin in ordered:
         name = builtin.module.name
@@ -158,7 +161,8 @@ def check_shared_sources(builtins: Sequence[BuiltinModule]) -> None:
                 continue
             owner = owners.setdefault(item.include.lower(), name)
             if owner not in (name, builtin.module.compiled_by):
+                place = f'PCbuild/{builtin.project.name}.vcxproj: <{item.kind} Include="{item.include}">'
                 raise PcbuildError(
-                    f"PCbuild/{builtin.project.name}.vcxproj: <{item.kind} Include=\"{item.include}\">: module {owner}"
-                    " compiles it too", advice="say 'compiled_by' in extension-modules.yml if one copy is enough",
-                )  # fmt: skip
+                    f"{place}: {owner} compiles it too",
+                    advice="say 'compiled_by' in extension-modules.yml if one copy is enough",
+                )

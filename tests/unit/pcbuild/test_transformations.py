@@ -113,10 +113,12 @@ def test_libraries_of_all_modules_are_said_once(builtin: BuiltinModule) -> None:
 
 def test_a_source_of_two_projects_has_to_be_declared(builtin: BuiltinModule) -> None:
     other = replace(builtin, module=replace(builtin.module, name="_other"))
-    with pytest.raises(PcbuildError, match=r'<ClCompile Include=".*_bz2module\.c">: module _bz2 compiles it too'):
-        check_shared_sources([builtin, other])
+    with pytest.raises(PcbuildError, match=r'<ClCompile Include=".*_bz2module\.c">: _bz2 compiles it too'):
+        check_shared_sources([builtin, other], [])
     declared = replace(other, module=replace(other.module, compiled_by="_bz2"))
-    check_shared_sources([declared, builtin])
+    check_shared_sources([declared, builtin], [])
+    with pytest.raises(PcbuildError, match=r'<ClCompile Include=".*context\.c">: pythoncore compiles it too'):
+        check_shared_sources([declared, builtin], ["..\\Modules\\Context.c"])
     assert item_lines(declared, [item.include for item in builtin.items]) == []
 
 
