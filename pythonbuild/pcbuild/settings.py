@@ -66,8 +66,8 @@ def item_lines(builtin: BuiltinModule, elsewhere: Iterable[str]) -> list[str]:
 
 
 def _compile_settings(builtin: BuiltinModule) -> list[Setting]:
-    # A directory for the objects of each module: several have files of the same name (context.c, module.c, util.c), and
-    # whoever collects the objects sees which are whose.
+    # A directory for the objects of each module: mpdecimal and the core both have a context.c, and whoever collects the
+    # objects sees which are whose.
     settings = [Setting("ObjectFileName", f"$(IntDir){builtin.module.name}\\")]
     for setting in builtin.project.compile:
         kept = [word for word in setting.words if not builtin.replaced(word)]
