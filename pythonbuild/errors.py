@@ -132,9 +132,15 @@ class PlanError(BuildError):
 
 
 class ExtensionModuleError(BuildError):
-    """The extension modules' file and CPython's own Setup files disagree."""
+    """The extension modules' file and CPython's own Setup files, or its Windows projects, disagree."""
 
     reason = "extension-modules"
+
+
+class PcbuildError(BuildError):
+    """A file of CPython's Windows build is not what a transformation of it expects; ``what`` begins with the file."""
+
+    reason = "pcbuild"
 
 
 class DistributionError(BuildError):

@@ -1,0 +1,110 @@
+"""What an edit did, as plain data: what builds the tree and reads its objects back goes by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pythonbuild.pcbuild.catalogue import CORE, Catalogue
+from pythonbuild.pcbuild.settings import DEPENDENCIES, BuiltinModule
+from pythonbuild.pcbuild.worktree import Worktree
+
+
+class Options(Protocol):
+    """The part of the edit's options that is written down."""
+
+    @property
+    def architecture(self) -> str: ...
+
+    @property
+    def static(self) -> bool: ...
+
+    @property
+    def optimized(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class DescribedModule:
+    """A builtin module: ``objects`` is the directory below pythoncore's own (IntDir) that its objects are in, "" for
+    those of CPython's core; ``sources`` are as the projects name them."""
+
+    init: str
+    objects: str
+    sources: tuple[str, ...]
+    needs: tuple[str, ...]
+    licences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Description:
+    """``platform`` is MSBuild's. ``shared``, ``omitted`` and ``dropped`` say the reason by module or project.
+
+    ``properties`` are what MSBuild has to be given (``/p:NAME=DIRECTORY``) and what for; ``transformations`` what was
+    done to each file, in order; ``stale`` files that CPython's projects name and its release does not have.
+    """
+
+    version: str
+    architecture: str
+    platform: str
+    static: bool
+    optimized: bool
+    builtin: Mapping[str, DescribedModule]
+    shared: Mapping[str, str]
+    omitted: Mapping[str, str]
+    dropped: Mapping[str, str]
+    properties: Mapping[str, str]
+    transformations: Mapping[str, tuple[str, ...]]
+    stale: tuple[str, ...]
+
+    @staticmethod
+    def from_json(value: Any) -> Description:
+        """Return the description that was written as JSON."""
+        builtin = {
+            name: DescribedModule(module["init"], module["objects"], tuple(module["sources"]), tuple(module["needs"]),
+                                  tuple(module["licences"]))
+            for name, module in value["builtin"].items()
+        }  # fmt: skip
+        transformations = {name: tuple(done) for name, done in value["transformations"].items()}
+        return Description(**{**value, "builtin": builtin, "transformations": transformations,
+                              "stale": tuple(value["stale"])})  # fmt: skip
+
+
+def describe(version: str, options: Options, platform: str, catalogue: Catalogue, builtins: Sequence[BuiltinModule],
+             dropped: Mapping[str, str], work: Worktree, stale: tuple[str, ...]) -> Description:  # fmt: skip
+    """Return the description of a finished edit."""
+    modules = catalogue.modules_in(version)
+    builtin = {each.module.name: _builtin(each) for each in builtins}
+    builtin.update(
+        (name, DescribedModule(module.init, "", (), module.needs, module.licences))
+        for name, module in modules.items()
+        if module.project == CORE
+    )
+    # The static variant has no DLL that a module of its own could be linked with.
+    gone = {name: dropped[module.project] for name, module in modules.items() if module.linkage != "builtin"
+            and module.project in dropped}  # fmt: skip
+    shared = {
+        name: module.reason for name, module in modules.items() if module.linkage == "shared" and name not in gone
+    }
+    needed = {need.name: need for name in [*builtin, *shared] for need in catalogue.needs(modules[name], version)}
+    properties = {need.property: catalogue.properties[need.property] for need in needed.values() if need.property}
+    return Description(
+        version=version,
+        architecture=options.architecture,
+        platform=platform,
+        static=options.static,
+        optimized=options.optimized,
+        builtin=dict(sorted(builtin.items())),
+        shared=shared,
+        omitted=gone,
+        dropped=dropped,
+        properties={DEPENDENCIES: "where the dependencies are installed, with include and lib", **properties},
+        transformations={name: tuple(done) for name, done in sorted(work.done.items())},
+        stale=stale,
+    )
+
+
+def _builtin(builtin: BuiltinModule) -> DescribedModule:
+    sources = tuple(item.include for item in builtin.items if item.kind != "ClInclude")
+    module = builtin.module
+    return DescribedModule(module.init, module.name, sources, module.needs, module.licences)
