@@ -10,6 +10,9 @@ from pythonbuild.cli.render.summary import Summary, failure_lines
 from pythonbuild.cli.render.text import clock, duration
 from pythonbuild.engine.events import BuildStarted, Event, FetchProgress, Note, StepFinished, StepProgress, StepStarted
 
+#: Seconds between two lines on how far a step is.
+_PATIENCE = 20.0
+
 
 class PlainRenderer:
     """``write`` takes one line; ``now`` is a clock that tests replace."""
@@ -19,7 +22,7 @@ class PlainRenderer:
         self._now = now
         self._begin = now()
         self._summary = Summary()
-        self._tenths: dict[str, int] = {}
+        self._told: dict[str, tuple[int, float]] = {}
         self._fetches = FetchLog(self._line, now)
 
     def show(self, event: Event) -> None:
@@ -37,16 +40,19 @@ class PlainRenderer:
             case StepStarted():
                 usually = f"  (last time {duration(event.expected)})" if event.expected else ""
                 self._line("start", event.step + usually)
+                self._told[event.step] = (0, self._now())
             case StepProgress():
                 self._progress(event)
             case StepFinished():
                 self._finished(event)
 
     def _progress(self, event: StepProgress) -> None:
-        tenth = 10 * event.done // event.total if event.total else 0
-        if 0 < tenth < 10 and tenth > self._tenths.get(event.step, 0):
+        """Tell every tenth of a step, but not of one that is over before anybody has read it."""
+        tenth, now = 10 * event.done // event.total if event.total else 0, self._now()
+        told, when = self._told.get(event.step, (0, now))
+        if told < tenth < 10 and now - when >= _PATIENCE:
             self._line("progress", f"{event.step}  {10 * tenth} %, {event.done} of {event.total}")
-        self._tenths[event.step] = tenth
+            self._told[event.step] = (tenth, now)
 
     def _finished(self, event: StepFinished) -> None:
         if event.status == "cached":  # told by the table; thirty such lines would hide what was done

@@ -78,7 +78,6 @@ def test_plain() -> None:
   0:00  build     4 steps in sandbox with 2 jobs
   0:00  start     zlib  (last time 3.0 s)
   0:00  start     tcl
-  0:00  progress  tcl  10 %, 4 of 40
   0:00  warning   a package is gone
   0:00  built     zlib  3.2 s
   0:00  failed    tcl  1 min 04 s: exit status 2
@@ -100,6 +99,20 @@ tk    skipped
 
 logs: /cache/logs/1""".splitlines()
     )
+
+
+def test_plain_tells_how_far_a_long_step_is() -> None:
+    lines: list[str] = []
+    now = 0.0
+    renderer = PlainRenderer(lines.append, lambda: now)
+    renderer.show(StepStarted("llvm", None, LOGS / "llvm.log"))
+    for second in range(100):
+        now = float(second)
+        renderer.show(StepProgress("llvm", second, 100))
+    assert lines[1:] == [
+        "  0:20  progress  llvm  20 %, 20 of 100", "  0:40  progress  llvm  40 %, 40 of 100",
+        "  1:00  progress  llvm  60 %, 60 of 100", "  1:20  progress  llvm  80 %, 80 of 100",
+    ]  # fmt: skip
 
 
 def test_plain_tells_slow_downloads() -> None:
