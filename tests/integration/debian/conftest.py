@@ -74,7 +74,7 @@ class Workshop:
         shutil.copy(UNIX / "recipes" / "driver.sh", folder)
         shutil.copy(REPOSITORY / "pythonbuild/debian/glibc_floor.py", folder)
         mounts = {"/recipe": folder} | ({"/sources": sources} if sources else {})
-        variables = {"GLIBC_FLOOR": floor, "MULTIARCH": self.target.multiarch}
+        variables = {"GLIBC_FLOOR": floor, "MULTIARCH": self.target.multiarch, "TOOLCHAIN": "packaged:clang-22"}
         status, output = self._run(name, ("bash", "-eu", "/recipe/driver.sh"), mounts, variables)
         assert status == 0, output
         return self.directory / name / "out"
