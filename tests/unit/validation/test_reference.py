@@ -12,6 +12,8 @@ from tests.unit.validation import (
     test_checks,
     test_leaks,
     test_link_choices,
+    test_macho,
+    test_pe,
     test_provenance,
     test_structure,
 )
@@ -22,14 +24,17 @@ UNREADABLE = "structure-readable"
 
 def test_every_check_is_made_to_fail() -> None:
     modules = (test_binaries, test_checks, test_leaks, test_link_choices, test_provenance, test_structure)
-    cases = [case for module in modules for case in module.CASES.values()]
-    assert {case[1] for case in cases} | {UNREADABLE} == {item.id for item in CHECKS}
+    cases = [case[1] for module in modules for case in module.CASES.values()]
+    cases += [case[1] for native in (test_macho, test_pe) for case in native.CASES.values()]
+    assert set(cases) | {UNREADABLE} == {item.id for item in CHECKS}
 
 
 def test_ids_reasons_and_explanations() -> None:
     assert len({item.id for item in CHECKS}) == len(CHECKS)
     for item in CHECKS:
-        assert re.fullmatch(r"(structure|metadata|provenance|elf|hardening|leaks|behaviour)(-[a-z]+)+", item.id)
+        assert re.fullmatch(
+            r"(structure|metadata|provenance|elf|hardening|macho|pe|leaks|behaviour)(-[a-z]+)+", item.id
+        )
         assert "\n" not in item.reason
         assert not item.reason.endswith(".")
         assert len(item.reason) <= 100, item.id
