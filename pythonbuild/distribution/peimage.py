@@ -47,6 +47,7 @@ class PeImage:
     ``flags`` are the optional header's DllCharacteristics. ``writable_code`` names the sections that are writable and
     executable. ``debug_paths`` are the names of the debug information's files, as the linker had them. ``checksum`` is
     what the header says (0: nothing), ``sum`` what it is. ``guarded``: there is a table for control flow guard.
+    ``emulation_compatible`` tells ARM64EC, code for arm64 behind a header for x86_64.
     """
 
     machine: int
@@ -62,6 +63,7 @@ class PeImage:
     checksum: int
     sum: int
     guarded: bool
+    emulation_compatible: bool
     signed: bool
     certificate_problems: tuple[str, ...]
 
@@ -158,6 +160,7 @@ def _image(pe: Any, data: bytes) -> PeImage:
         checksum=optional.CheckSum,
         sum=_sum(data, optional.get_field_absolute_offset("CheckSum")),
         guarded=bool(config and getattr(config.struct, "GuardCFFunctionTable", 0)),
+        emulation_compatible=bool(config and getattr(config.struct, "CHPEMetadataPointer", 0)),
         signed=any(place),
         certificate_problems=tuple(_certificate_problems(pe, data, *place)) if any(place) else (),
     )  # fmt: skip

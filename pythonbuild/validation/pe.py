@@ -36,6 +36,11 @@ def _images(subject: Subject) -> Iterator[tuple[str, PeImage]]:
             yield file.path, file.image
 
 
+def _linked(subject: Subject) -> Iterator[tuple[str, PeImage]]:
+    """Yield what whoever made the archive has linked: pip makes launchers in Scripts from its own templates."""
+    return ((path, image) for path, image in _images(subject) if PurePosixPath(path).parent.name != "Scripts")
+
+
 def _rules(subject: Subject) -> WindowsRules:
     if subject.target.windows is None:
         raise NotApplicable(f"the target's system is {subject.target.os}: no PE files")
@@ -56,13 +61,15 @@ def readable(subject: Subject) -> Iterator[str]:
 
 @check("pe-machine", "every program and DLL is for the target's processor")
 def machine(subject: Subject) -> Iterator[str]:
-    """The machine number in the header of every PE file of the installation is that of the target."""
+    """The machine number in the header of every PE file of the installation is that of the target. ARM64EC, as some of
+    Microsoft's C runtime for arm64 is, has that of x86_64 and counts as arm64.
+    """
     files = list(_images(subject))
     expected = MACHINES.get(subject.target.arch)
     if expected is None:
         raise NotApplicable(f"no machine number is known for {subject.target.arch}")
     for path, image in files:
-        if image.machine != expected:
+        if image.machine != expected and not (subject.target.arch == "aarch64" and image.emulation_compatible):
             yield f"{path}: PE machine {image.machine:#06x}, expected {expected:#06x} ({subject.target.arch})"
 
 
@@ -111,11 +118,11 @@ def debug_paths(subject: Subject) -> Iterator[str]:
     """The name of the file with the debug information, which the linker leaves in every file, has no directory:
     debuggers look beside the program, and on symbol servers. ``/PDBALTPATH:%_PDB%`` makes it so.
 
-    What is signed is shipped as it was received, such as Microsoft's C runtime. In archives of other builders it is
-    only told.
+    What is signed is shipped as it was received, such as Microsoft's C runtime, and so are pip's launchers in
+    ``Scripts``. In archives of other builders it is only told.
     """
     ours = subject.description.is_packed_by_us
-    for path, image in _images(subject):
+    for path, image in _linked(subject):
         for name in image.debug_paths:
             if re.search(r"[\\/:]", name) and not image.signed:
                 line = f"{path}: names {name}, expected a name without directory"
@@ -135,9 +142,10 @@ def protections(subject: Subject) -> Iterator[str]:
     are not stripped, without which no other address is possible. Where it says GUARD_CF there is a table of the
     functions that may be called; CPython is not compiled with control flow guard, so that it need not.
 
-    These are the linker's defaults: some option has turned one off.
+    These are the linker's defaults: some option has turned one off. pip's launchers in ``Scripts`` are shipped as they
+    are.
     """
-    for path, image in _images(subject):
+    for path, image in _linked(subject):
         wanted = {"DYNAMIC_BASE": DYNAMIC_BASE, "NX_COMPAT": NX_COMPAT}
         if image.bits == 64:
             wanted["HIGH_ENTROPY_VA"] = HIGH_ENTROPY_VA
