@@ -35,6 +35,8 @@ OBJECT, PROGRAM, LIBRARY, BUNDLE = 1, 2, 6, 8
 _MH_TWOLEVEL = 0x80
 _PLATFORMS = {1: "macOS", 2: "iOS", 3: "tvOS", 4: "watchOS", 6: "Mac Catalyst", 7: "the simulator of iOS"}
 _N_STAB, _N_PEXT, _N_TYPE, _N_EXT, _N_UNDF, _N_PBUD, _N_WEAK_REF = 0xE0, 0x10, 0x0E, 0x01, 0, 0xC, 0x40
+#: More kinds of load commands than there will be for long: 0x39 was the last one in 2025.
+_MOST_COMMANDS = 0xFF
 #: Library ordinals of symbols that are bound to no library by its name.
 _MOST_ORDINALS = 0xFD
 
@@ -212,7 +214,9 @@ def _readers(data: bytes, where: str) -> list[_Reader]:
         headers = InMemory().headers
         places = _places(data, where)
     except _DAMAGE as error:
-        raise _damaged(where, str(error) or type(error).__name__) from error
+        # Some of macholib's texts show Python objects with their addresses.
+        told = str(error) if error.args and "<" not in str(error) else "load commands that cannot be read"
+        raise _damaged(where, told) from error
     if not headers:
         raise _damaged(where, "no slices")
     view, readers = memoryview(data), []
@@ -294,9 +298,16 @@ def _behind(reader: _Reader) -> int:
 
 
 def _check_parts(reader: _Reader) -> None:
-    """Raise ObjectFileError where a segment or a table does not lie within the slice."""
+    """Raise ObjectFileError where a segment or a table does not lie within the slice.
+
+    dyld passes over load commands that it does not know; here they tell that one before them has another size than it
+    says.
+    """
     from macholib import mach_o
 
+    for load, _, _ in reader.header.commands:
+        if int(load.cmd) & ~int(mach_o.LC_REQ_DYLD) > _MOST_COMMANDS:
+            raise reader.damaged(f"a load command of no kind ({int(load.cmd):#x})")
     for command, _ in reader.commands(mach_o.LC_SEGMENT, mach_o.LC_SEGMENT_64):
         name = bytes(command.segname).rstrip(b"\0").decode("utf-8", "replace")
         reader.part(f"segment {name}", int(command.fileoff), int(command.filesize))

@@ -6,6 +6,8 @@ import struct
 from collections.abc import Iterator
 
 LC_SYMTAB, LC_ID_DYLIB, LC_SIGNATURE, LC_BUILD_VERSION, LC_VERSION_MIN = 0x2, 0xD, 0x1D, 0x32, 0x24
+#: Tables of the linker's, in a load command of the same form as that of signatures.
+LC_HINT = 0x2E
 WEAK_REFERENCE = 0x40
 
 
@@ -46,6 +48,12 @@ def load_commands(data: bytes) -> Iterator[tuple[int, int]]:
 def command(data: bytes, *wanted: int) -> int:
     """Return the place of the first load command that has one of these numbers."""
     return next(place for found, place in load_commands(data) if found in wanted)
+
+
+def oldest_system(data: bytes) -> int:
+    """Return where the version of the oldest system stands."""
+    place = command(data, LC_BUILD_VERSION, LC_VERSION_MIN)
+    return place + (12 if number(data, place) == LC_BUILD_VERSION else 8)
 
 
 def make_strong(data: bytes, name: str) -> bytes:
