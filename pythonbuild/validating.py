@@ -18,7 +18,6 @@ from pathlib import Path
 from pythonbuild.config.model import ROOMS, Target
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
-from pythonbuild.config.targets import find_target
 from pythonbuild.distribution.archive import (
     METADATA,
     TOP,
@@ -30,6 +29,7 @@ from pythonbuild.distribution.archive import (
 from pythonbuild.distribution.later_json import LATER_FORMATS
 from pythonbuild.distribution.python_json import FORMAT_VERSION
 from pythonbuild.distribution.relink_files import RECORD
+from pythonbuild.distribution.triples import interpreter_triple
 from pythonbuild.engine.events import EventSink, Note
 from pythonbuild.errors import EnvironmentUnavailableError, UsageError
 from pythonbuild.provisions import Provisions, provisions
@@ -175,7 +175,7 @@ def _validate(
     note: Callable[[str], None],
 ) -> Validation:  # fmt: skip
     started = time.monotonic()
-    target = _target(provided.project, provided.request, claims)
+    target = _target(provided.project, provided.request, claims.triple or interpreter_triple(archive))
     with tempfile.TemporaryDirectory(prefix="rooms-") as work:
         rooms, digests = _rooms(provided, target, claims, skipped, Path(work), sink)
         sysroot = provided.tree(digests["sysroot"]) / "tools" / "sysroot" if "sysroot" in digests else None
@@ -186,13 +186,10 @@ def _validate(
     return Validation(archive, report, time.monotonic() - started)
 
 
-def _target(project: Project, request: Request, claims: Claims) -> Target:
-    """Return the target that an archive claims to be for; of one that this project has not got, the machine's own."""
-    if claims.triple in project.targets:
-        return project.targets[claims.triple]
-    if request.target_triple in project.targets:
-        return find_target(project.targets, request.target_triple)
-    return next(iter(project.targets.values()))
+def _target(project: Project, request: Request, triple: str) -> Target:
+    """Return the target that an archive is for; of one that this project has not got, the machine's own."""
+    known = project.known_targets
+    return known.get(triple) or known.get(request.target_triple) or next(iter(project.targets.values()))
 
 
 def _expected(project: Project, target: Target, claims: Claims) -> dict[str, str] | None:
@@ -209,6 +206,8 @@ def _rooms(
         return dict.fromkeys(ROOMS, "the archive is not one of this project's: nothing tells what to run"), {}
     if claims.triple != target.triple:
         return dict.fromkeys(ROOMS, f"the archive is for {claims.triple}, which this project has no rooms for"), {}
+    if target.triple not in provided.project.targets:
+        return dict.fromkeys(ROOMS, f"programs for {target.triple} do not run on this system"), {}
     sysroot = ["sysroot"]
     at_hand = provided.cached(target.triple, sysroot) or {}
     if skipped >= _BEHAVIOUR or (why := runs_here(target)):

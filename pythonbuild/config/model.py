@@ -98,6 +98,28 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class DarwinRules:
+    """What programs for macOS have to keep to.
+
+    ``minimum_os`` is the oldest macOS that each slice of a file has to run on (``x86_64``, ``arm64``); other slices are
+    not allowed. ``library_versions`` maps each of the target's ``system_libraries`` to the compatibility version that
+    the oldest system's has, "" where that does not matter. ``newer_symbols`` maps functions of the system to the macOS
+    that was the first to have them.
+    """
+
+    minimum_os: Mapping[str, str]
+    library_versions: Mapping[str, str]
+    newer_symbols: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class WindowsRules:
+    """What programs for Windows have to keep to: ``subsystem_version`` is the newest version that they may ask for."""
+
+    subsystem_version: str
+
+
+@dataclass(frozen=True)
 class Target:
     """What is built for.
 
@@ -123,6 +145,8 @@ class Target:
     options: tuple[str, ...]
     rooms: Mapping[str, str] = field(default_factory=dict)
     oldest_cpu: str = ""
+    darwin: DarwinRules | None = None
+    windows: WindowsRules | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pythonbuild.config.model import Recipe, Source, Target, Toolchain
+from pythonbuild.config.native_targets import load_macos_targets, load_windows_targets
 from pythonbuild.config.recipes import load_recipes
 from pythonbuild.config.sources import load_sources
 from pythonbuild.config.targets import load_targets
@@ -30,7 +31,14 @@ class Project:
 
     @cached_property
     def targets(self) -> Mapping[str, Target]:
+        """What ``build-linux.py`` can build for."""
         return load_targets(self.unix / "targets.yml")
+
+    @cached_property
+    def known_targets(self) -> Mapping[str, Target]:
+        """What archives can be validated for: also those of other systems."""
+        macos = load_macos_targets(self.unix / "targets-macos.yml")
+        return {**self.targets, **macos, **load_windows_targets(self.repository / "cpython-windows" / "targets.yml")}
 
     @cached_property
     def toolchains(self) -> Mapping[str, Toolchain]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pythonbuild.config.document import Node, read_document
 from pythonbuild.config.model import OLDEST_CPU, ROOMS, Target
@@ -21,6 +22,9 @@ _TEXTS = (
     "root",
     "sysroot",
 )
+
+#: How the triples end that another script builds for, on its own system.
+_BUILT_ELSEWHERE = {"-apple-darwin": "build-macos.py, on macOS", "-pc-windows-msvc": "build-windows.py, on Windows"}
 
 
 def load_targets(path: Path) -> Mapping[str, Target]:
@@ -40,7 +44,7 @@ def _target(triple: str, node: Node) -> Target:
         raise rooms[OLDEST_CPU].fail("which processor?", expected="the key oldest_cpu beside rooms")
     return Target(
         triple=triple,
-        **{key: keys[key].text() for key in _TEXTS},
+        **dict[str, Any]({key: keys[key].text() for key in _TEXTS}),
         environment=keys["environment"].text_map(),
         system_libraries=keys["system_libraries"].texts(),
         options=options,
@@ -53,6 +57,10 @@ def find_target(targets: Mapping[str, Target], triple: str) -> Target:
     """Return one target. Raises UsageError that names what exists."""
     if triple in targets:
         return targets[triple]
+    for ending, place in _BUILT_ELSEWHERE.items():
+        if triple.endswith(ending):
+            raise UsageError("--target-triple: cannot be built on Linux", found=triple,
+                             expected=f"one of {', '.join(targets)}", advice=f"build it by {place}")  # fmt: skip
     near = difflib.get_close_matches(triple, targets, 1)
     advice = f"did you mean {near[0]}?" if near else "docs/adding-a-target.rst tells how to add one"
     raise UsageError("--target-triple: unknown target", found=triple, expected=f"one of {', '.join(targets)}",

@@ -11,12 +11,13 @@ sense.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pythonbuild.config.model import Target
 from pythonbuild.cpython.readback import BuildFacts, read_build
@@ -40,6 +41,7 @@ from pythonbuild.distribution.relink_files import RECORD
 from pythonbuild.errors import DistributionError
 from pythonbuild.validation.description import Description
 from pythonbuild.validation.members import Members
+from pythonbuild.validation.programs import MachOFile, PeFile, read_macho_files, read_pe_files
 from pythonbuild.validation.room import Room
 from pythonbuild.validation.suite import SuiteRun, run_suite
 
@@ -49,12 +51,17 @@ _MOST_FINDINGS = 20
 #: How ``crt_features`` begins to name the newest version of glibc's symbols that anything asks for.
 _NEWEST_SYMBOL = "glibc-max-symbol-version:"
 
+#: What the interpreter is called on macOS and on Windows.
+_INTERPRETER = re.compile(r"python3\.\d+t?d?|python\.exe")
+
 Findings = Iterable[str]
+_File = TypeVar("_File")
 Outcome = Literal["passed", "failed", "not applicable"]
 
 #: How the programs of other systems begin.
 _OTHER_PROGRAMS = {
-    b"MZ": "Windows", b"\xcf\xfa\xed\xfe": "macOS", b"\xce\xfa\xed\xfe": "macOS", b"\xca\xfe\xba\xbe": "macOS",
+    b"\x7fELF": "Linux", b"MZ": "Windows",
+    b"\xcf\xfa\xed\xfe": "macOS", b"\xce\xfa\xed\xfe": "macOS", b"\xca\xfe\xba\xbe": "macOS",
 }  # fmt: skip
 
 
@@ -178,6 +185,8 @@ class Subject:
         triple = self.description.plain.get("target_triple")
         if triple and triple != self.target.triple:
             raise NotApplicable(f"the archive is for {triple}, not for {self.target.triple}")
+        if self.target.os != "linux":
+            return
         machines = {file.machine for file in self.shared_objects}
         if len(machines) == 1 and MACHINES.get(self.target.arch) not in machines:
             raise NotApplicable(f"the archive is for ELF machine {machines.pop()}, not for {self.target.arch}")
@@ -263,6 +272,8 @@ class Subject:
 
         Raises NotApplicable where the programs are another system's.
         """
+        if self.target.os != "linux":
+            raise NotApplicable(f"the target's system is {self.target.os}: no ELF files")
         found, others = [], set()
         for path in sorted(self.install.rglob("*")):
             if path.is_symlink() or not path.is_file() or path.suffix in (".a", ".o"):
@@ -275,6 +286,41 @@ class Subject:
         if others and not found:
             raise NotApplicable(f"the programs are for {' and '.join(sorted(others))}: no ELF files")
         return tuple(found)
+
+    @cached_property
+    def macho_files(self) -> tuple[MachOFile, ...]:
+        """Every Mach-O file of the installation that is no plain object, also those that cannot be read.
+
+        Raises NotApplicable where the target or the programs are another system's.
+        """
+        self._require_system("macos", "Mach-O")
+        return self._not_none(read_macho_files(self.install, self.top, self._interpreter), "Mach-O")
+
+    @cached_property
+    def pe_files(self) -> tuple[PeFile, ...]:
+        """Every program and DLL for Windows, also those that cannot be read. Raises NotApplicable as above."""
+        self._require_system("windows", "PE")
+        return self._not_none(read_pe_files(self.install, self.top, self._interpreter), "PE")
+
+    @property
+    def _interpreter(self) -> str:
+        """The path below ``python/`` that PYTHON.json names, in whichever format; without one, where it always lies."""
+        named = self.description.plain.get("python_exe")
+        if isinstance(named, str):
+            return named
+        usual = [path for path in (*sorted(self.install.glob("bin/python3.*")), self.install / "python.exe")
+                 if _INTERPRETER.fullmatch(path.name) and path.is_file()]  # fmt: skip
+        return usual[0].relative_to(self.top).as_posix() if usual else ""
+
+    def _require_system(self, system: str, kind: str) -> None:
+        if self.target.os != system:
+            raise NotApplicable(f"the target's system is {self.target.os}: no {kind} files")
+        self.require_target()
+
+    def _not_none(self, files: tuple[_File, ...], kind: str) -> tuple[_File, ...]:
+        if not files:
+            raise NotApplicable(f"there are no {kind} files")
+        return files
 
     @cached_property
     def _objects(self) -> dict[str, ObjectSymbols]:

@@ -91,6 +91,15 @@ def exports(subject: Subject) -> Iterator[str]:
 
     ``-Wl,--exclude-libs,ALL`` keeps the names of static libraries inside.
     """
+    files = subject.shared_objects
+    owners = dependency_symbols(subject)
+    for file in files:
+        for name in sorted(file.dynamic.exported & owners.keys()) if file.dynamic else ():
+            yield f"{file.path}: exports {name} of {owners[name]}"
+
+
+def dependency_symbols(subject: Subject) -> dict[str, str]:
+    """Return the names that static libraries of dependencies define and none of CPython's objects, with the library."""
     info = subject.document.build_info
     mine: set[str] = set()
     for path in (*info.core.objs, *(path for entry in info.extensions.values() for path in entry.objs)):
@@ -99,9 +108,7 @@ def exports(subject: Subject) -> Iterator[str]:
     for path in subject.dependency_libraries:
         for _, symbols in subject.library(path):
             owners.update(dict.fromkeys(symbols.defined - mine, path))
-    for file in subject.shared_objects:
-        for name in sorted(file.dynamic.exported & owners.keys()) if file.dynamic else ():
-            yield f"{file.path}: exports {name} of {owners[name]}"
+    return owners
 
 
 @check("elf-loader", "programs ask for the target's own dynamic loader")

@@ -180,13 +180,15 @@ def object_files(subject: Subject) -> Iterator[str]:
     word size, and that the file is a relocatable object. LLVM bitcode is let pass in builds with link-time
     optimisation.
     """
+    if subject.target.os != "linux":
+        raise NotApplicable(f"the target's system is {subject.target.os}: no ELF files")
     subject.require_target()
     machine = MACHINES.get(subject.target.arch)
     if machine is None:
         raise NotApplicable(f"no machine number is known for {subject.target.arch}")
     bits = 32 if subject.target.arch in ("i686", "armv7") else 64
     bitcode = "lto" in str(subject.description.plain.get("build_options", ""))
-    for name, content in _object_contents(subject):
+    for name, content in object_contents(subject):
         if bytes(content[:4]) in BITCODE_MAGICS:
             if not bitcode:
                 yield f"{name}: LLVM bitcode in a build without link-time optimisation"
@@ -198,7 +200,8 @@ def object_files(subject: Subject) -> Iterator[str]:
             yield f"{name}: no relocatable object (ELF type {elf.type})"
 
 
-def _object_contents(subject: Subject) -> Iterator[tuple[str, bytes | memoryview]]:
+def object_contents(subject: Subject) -> Iterator[tuple[str, bytes | memoryview]]:
+    """Yield every object of the archive, also those in static libraries, with its name in findings."""
     for path in sorted(subject.top.rglob("*.[ao]")):
         if path.is_symlink() or not path.is_file():
             continue

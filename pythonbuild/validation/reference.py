@@ -30,6 +30,8 @@ _TITLES = {
     "provenance": "Provenance: SBOM.cdx.json",
     "elf": "Programs and libraries",
     "hardening": "Hardening",
+    "macho": "Programs and libraries for macOS",
+    "pe": "Programs and DLLs for Windows",
     "leaks": "Traces of the build",
     "behaviour": "Behaviour: what the built Python does",
 }

@@ -26,7 +26,9 @@ from pythonbuild.validation import (
     interpreter,
     leaks,
     left_out,
+    macho,
     metadata,
+    pe,
     provenance,
     structure,
 )
@@ -38,7 +40,7 @@ from pythonbuild.validation.room import Room
 #: Every check there is, in the order in which they run.
 CHECKS: tuple[Check, ...] = (
     *structure.CHECKS, *metadata.CHECKS, *left_out.CHECKS, *interpreter.CHECKS, *provenance.CHECKS, *elf.CHECKS,
-    *hardening.CHECKS, *leaks.CHECKS, *behaviour.CHECKS,
+    *hardening.CHECKS, *macho.CHECKS, *pe.CHECKS, *leaks.CHECKS, *behaviour.CHECKS,
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from pythonbuild import provisions as provisions_module
 from pythonbuild.config.model import ROOMS
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
+from pythonbuild.distribution.triples import interpreter_triple
 from pythonbuild.engine.events import Event
 from pythonbuild.engine.model import CallAction, Plan, RecipeAction, Step
 from pythonbuild.errors import ConfigError, EnvironmentUnavailableError, UsageError
@@ -27,7 +28,9 @@ from pythonbuild.validating import Claims, read_claims, skipped_checks, validate
 from pythonbuild.validation import behaviour
 from pythonbuild.validation.room import Room, make_rooms
 from pythonbuild.validation.validate import CHECKS
-from tests.unit.distribution.trees import TARGET, make_distribution
+from tests.unit.distribution.machomaker import PROGRAM, make_macho, make_universal
+from tests.unit.distribution.pemaker import make_pe
+from tests.unit.distribution.trees import TARGET, make_distribution, make_program, write
 from tests.unit.validation.rooms import FakeEnvironment
 
 REPOSITORY = Path(__file__).parents[2]
@@ -207,3 +210,50 @@ def test_nothing_is_at_hand_in_an_empty_store(tmp_path: Path) -> None:
     with provisions(make_request(tmp_path / "cache"), lambda _: None) as provided:
         assert isinstance(provided, Provisions)
         assert provided.cached("x86_64-unknown-linux-gnu", ["sysroot"]) is None
+
+
+def test_the_interpreter_tells_what_an_undescribed_archive_is_for(tmp_path: Path) -> None:
+    arm, intel = make_macho(PROGRAM), make_macho(PROGRAM, arch="x86_64")
+    for number, (name, content, triple) in enumerate([
+        ("bin/python3.13", arm, "aarch64-apple-darwin"),
+        ("install/bin/python3.14t", intel, "x86_64-apple-darwin"),
+        ("bin/python3.13", make_universal({"x86_64": intel, "arm64": arm}), "universal2-apple-darwin"),
+        ("bin/python3.13", make_macho(PROGRAM, arch="arm64e"), ""),
+        ("bin/python3.13", arm[:40], ""),
+        ("python.exe", make_pe(), "x86_64-pc-windows-msvc"),
+        ("install/python.exe", make_pe(arch="i686"), "i686-pc-windows-msvc"),
+        ("python.exe", make_pe(arch="aarch64"), "aarch64-pc-windows-msvc"),
+        ("python.exe", b"MZ", ""),
+        ("python.exe", make_pe()[:0x40] + b"NE" + make_pe()[0x42:], ""),
+        ("bin/python3.13", make_program(), ""),
+        ("bin/python3.13-config", arm, ""),
+        ("bin/python3.13", b"", ""),
+    ]):  # fmt: skip
+        members = {"python/lib/x.py": b"", f"python/{name}": content}
+        assert interpreter_triple(archive_of(tmp_path / f"{number}.tar.gz", members)) == triple
+        for path, data in members.items():
+            write(tmp_path / str(number) / path, data)
+        assert interpreter_triple(tmp_path / str(number)) == triple
+    cut = tmp_path / "0.tar.gz"
+    cut.write_bytes(cut.read_bytes()[:60])
+    assert interpreter_triple(cut) == ""
+
+
+@pytest.mark.usefixtures("no_environment")
+@pytest.mark.parametrize(
+    ("members", "one", "another"),
+    [
+        ({"python/bin/python3.13": make_macho(PROGRAM)}, "macho-signature", "macho-libraries"),
+        ({"python/PYTHON.json": b'{"target_triple": "x86_64-pc-windows-msvc"}', "python/install/x.exe": make_pe()},
+         "pe-machine", "pe-imports"),
+    ],
+)  # fmt: skip
+def test_archives_of_other_systems_are_held_to_their_own_rules(
+    tmp_path: Path, members: dict[str, bytes], one: str, another: str
+) -> None:
+    path = archive_of(tmp_path / "x.tar.gz", members)
+    found = outcomes(validate_archives(make_request(tmp_path / "cache"), [path], [], lambda _: None, print))
+    assert (found[one], found[another]) == ("passed", "passed")
+    assert {outcome for name, outcome in found.items() if name.startswith(("elf-", "hardening-", "behaviour-"))} == {
+        "not applicable"
+    }

@@ -39,7 +39,7 @@ def fetch_packages(version: str, cache: Path) -> Path:
 def _download_sdists(directory: Path) -> None:
     """pip asks a source archive for its metadata even when it only fetches it; the pinned setuptools answers."""
     setuptools = directory / "setuptools"
-    _pip(["install", "--no-index", "--find-links", str(directory), "--target", str(setuptools), "setuptools"])
+    run_pip(["install", "--no-index", "--find-links", str(directory), "--target", str(setuptools), "setuptools"])
     _download("sdists", directory, "--no-binary=:all:", "--no-build-isolation", PYTHONPATH=str(setuptools))
     shutil.rmtree(setuptools)
 
@@ -47,10 +47,11 @@ def _download_sdists(directory: Path) -> None:
 def _download(name: str, directory: Path, *flags: str, **variables: str) -> None:
     requirements = str(_REQUIREMENTS / f"{name}.txt")
     argv = ["download", "--no-deps", "--require-hashes", "--dest", str(directory), "--requirement", requirements]
-    _pip([*argv, *flags], **variables)
+    run_pip([*argv, *flags], **variables)
 
 
-def _pip(arguments: list[str], **variables: str) -> None:
+def run_pip(arguments: list[str], **variables: str) -> None:
+    """Run pip; variables are added to its environment."""
     argv = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env={**os.environ, **variables})
     assert done.returncode == 0, f"{' '.join(argv)}: {done.stderr}"

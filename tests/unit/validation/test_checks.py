@@ -17,7 +17,7 @@ from pythonbuild.distribution.later_json import to_later
 from pythonbuild.distribution.left_out import Record
 from pythonbuild.distribution.python_json import read_python_json
 from pythonbuild.errors import UsageError, ValidationError
-from pythonbuild.validation import provenance, tell_gil
+from pythonbuild.validation import macho, pe, provenance, tell_gil
 from pythonbuild.validation.validate import CHECKS, validate
 from tests.unit.distribution.elfmaker import make_library, make_object, make_shared
 from tests.unit.distribution.trees import API, CONFIG_C, TARGET, make_libpython, make_program
@@ -37,7 +37,7 @@ def test_right(bench: Bench) -> None:
     # What packing settles is looked at in test_structure.py, what an SBOM is needed for in test_provenance.py.
     assert {result.id for result in report.results if result.outcome != "passed"} == {
         "structure-first-member", "structure-modes", "structure-owners", "structure-order",
-        *(check.id for check in provenance.CHECKS),
+        *(check.id for check in (*provenance.CHECKS, *macho.CHECKS, *pe.CHECKS)),
     }  # fmt: skip
 
 
