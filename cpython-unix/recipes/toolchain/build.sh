@@ -17,7 +17,8 @@ esac
 {
     case $TOOLCHAIN in
         *:clang-*) printf '%s\n' "--target=$TARGET_TRIPLE" --sysroot=/tools/sysroot -fuse-ld=lld ;;
-        *) echo --sysroot=/tools/sysroot ;;
+        # GCC looks beside itself first, and there the distribution's has the C library of its own system.
+        *) printf '%s\n' --sysroot=/tools/sysroot {-B,-L}"/tools/sysroot/usr/lib/$MULTIARCH" ;;
     esac
     cat << END
 -static-libgcc

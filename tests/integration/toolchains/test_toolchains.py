@@ -44,13 +44,16 @@ def test_a_toolchain_that_is_taken_in_compiles(small: Path, tmp_path: Path) -> N
         assert f"imported: {small.name}" in listed.stdout
         with provided(tmp_path, toolchain="bootstrap", compiler="gcc") as made:
             assert made.inputs(TRIPLE).toolchain_archive is not None
-            digests = made.made(TRIPLE, ["toolchain", "gcc", "zlib"])
+            # libXau asks for a function that is newer than the floor: GCC must not find it in its own system's library.
+            digests = made.made(TRIPLE, ["toolchain", "gcc", "zlib", "libxau"])
             told = json.loads((made.tree(digests["toolchain"]) / "tools/toolchain.json").read_text())
             library = (made.tree(digests["zlib"]) / "tools/deps/lib/libz.a").read_bytes()
+            options = (made.tree(digests["toolchain"]) / f"tools/bin/{TRIPLE}.cfg").read_text()
             wrapper = (made.tree(digests["toolchain"]) / f"tools/bin/{TRIPLE}-gcc").read_text()
         assert told["kind"] == "bootstrap"
         assert told["tools"]["ar"].startswith("2.47")
         assert wrapper == f'#!/bin/sh\nexec /tools/gnu/bin/gcc @/tools/bin/{TRIPLE}.cfg "$@"\n'
+        assert "-L/tools/sysroot/usr/lib/x86_64-linux-gnu\n" in options
         assert b"GCC: (Debian" in library
         assert b"clang" not in library
     finally:
