@@ -2,10 +2,10 @@
 # shellcheck disable=SC2034 # what is set here is used by the scripts that read this one
 # bzip2's profile: an instrumented library packs and unpacks its own source and samples. Read by the builds of both kinds
 # of library; "profiled" is then how the compiler is called. zlib's train.sh says why the profile is the same each time.
+flags="$CFLAGS -D_FILE_OFFSET_BITS=64"
 case $CC in
     *clang*)
         counting="$CC -fprofile-generate=/build/counts"
-        flags="$CFLAGS -D_FILE_OFFSET_BITS=64"
         make libbz2.a CC="$counting" AR="$AR" RANLIB="$RANLIB" CFLAGS="$flags"
         # shellcheck disable=SC2086 # lists of words
         $counting $flags -I. /recipe/train.c libbz2.a -o /build/train
