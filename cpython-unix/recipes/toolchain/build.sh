@@ -17,8 +17,9 @@ esac
 {
     case $TOOLCHAIN in
         *:clang-*) printf '%s\n' "--target=$TARGET_TRIPLE" --sysroot=/tools/sysroot -fuse-ld=lld ;;
-        # GCC looks beside itself first, and there the distribution's has the C library of its own system.
-        *) printf '%s\n' --sysroot=/tools/sysroot {-B,-L}"/tools/sysroot/usr/lib/$MULTIARCH" ;;
+        # GCC looks beside itself first, and there the distribution's has the C library of its own system. GNU ld forgets a
+        # library that nothing before it needs; configure scripts name those of the system before static ones.
+        *) printf '%s\n' --sysroot=/tools/sysroot {-B,-L}"/tools/sysroot/usr/lib/$MULTIARCH" -Wl,--no-as-needed ;;
     esac
     cat << END
 -static-libgcc
