@@ -1,12 +1,16 @@
 """What a step sees: the mounts and variables of a recipe's command, and the context of a call.
 
 A recipe sees its root filesystem, ``/tools`` (its needs' merged), ``/recipe``, ``/sources``, all read-only, and
-``/build`` and ``/out`` (a resumable one ``/resume``, too); of variables only its parameters and MAKEFLAGS.
+``/build`` and ``/out`` (a resumable one ``/resume``, too); of variables only its parameters, MAKEFLAGS and those that
+say where these directories are. An environment without fixed paths shows them where they lie, so scripts that run in
+one name the variables (``$STEP_TOOLS``), and parameters say ``${STEP_TOOLS}``, which is filled in when the step runs:
+the key has no path of this machine.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,29 +25,59 @@ from pythonbuild.engine.workdir import WorkDirectory
 from pythonbuild.environments.base import Command, Environment, Mount
 from pythonbuild.errors import PlanError
 
-BUILD, OUT, TOOLS, RECIPE, SOURCES, RESUME = "/build", "/out", "/tools", "/recipe", "/sources", "/resume"
+#: The variables that tell a recipe its directories, and their values wherever paths are fixed.
+FIXED = {
+    "STEP_BUILD": "/build",
+    "OUT": "/out",
+    "STEP_TOOLS": "/tools",
+    "STEP_RECIPE": "/recipe",
+    "STEP_SOURCES": "/sources",
+    "STEP_RESUME": "/resume",
+}
+_WRITABLE = ("STEP_BUILD", "OUT", "STEP_RESUME")
+_NAMED = re.compile(rf"\$\{{({'|'.join(FIXED)})\}}")
 
 
 def lay_out(
     step: Step, digests: Mapping[str, str], work: WorkDirectory, store: Store, jobserver: Jobserver,
-    resume: Path | None = None,
+    resume: Path | None = None, *, fixed_paths: bool = True,
 ) -> Command:  # fmt: skip
-    """Make everything that a recipe's command sees and return the command; ``resume`` outlives the work directory."""
+    """Make everything that a recipe's command sees and return the command; ``resume`` outlives the work directory.
+
+    Without ``fixed_paths`` there is nothing to mount: the command is told where everything lies.
+    """
     assert isinstance(step.action, RecipeAction)
-    root_digest = digests[step.action.root]
     build = work.subdirectory("build")
     jobserver.link_into(build)
-    mounts = (
-        Mount(build, BUILD, writable=True),
-        Mount(work.subdirectory("out"), OUT, writable=True),
-        Mount(_tools(step, digests, work, store), TOOLS),
-        Mount(_recipe_files(step.files, work.subdirectory("recipe")), RECIPE),
-        Mount(_source_files(step.sources, work.subdirectory("sources")), SOURCES),
-        *([Mount(resume, RESUME, writable=True)] if resume else []),
+    places = {
+        "STEP_BUILD": build,
+        "OUT": work.subdirectory("out"),
+        "STEP_TOOLS": _tools(step, digests, work, store),
+        "STEP_RECIPE": _recipe_files(step.files, work.subdirectory("recipe")),
+        "STEP_SOURCES": _source_files(step.sources, work.subdirectory("sources")),
+        **({"STEP_RESUME": resume} if resume else {}),
+    }
+    seen = {name: FIXED[name] if fixed_paths else str(place) for name, place in places.items()}
+    mounts = tuple(Mount(place, FIXED[name], writable=name in _WRITABLE) for name, place in places.items())
+    environment = {
+        **{name: _filled_in(value, seen) for name, value in step.parameters.items()},
+        **seen,
+        "MAKEFLAGS": jobserver.makeflags(seen["STEP_BUILD"]),
+    }
+    root_digest = digests[step.action.root] if step.action.root else ""
+    return Command(
+        argv=tuple(_filled_in(word, seen) for word in step.action.argv),
+        env=environment,
+        cwd=seen["STEP_BUILD"],
+        mounts=mounts if fixed_paths else (),
+        root=store.materialise_cached(root_digest) if root_digest else None,
+        root_digest=root_digest,
+        label=step.name,
     )
-    environment = {**step.parameters, "MAKEFLAGS": jobserver.makeflags(BUILD)}
-    root = store.materialise_cached(root_digest)
-    return Command(step.action.argv, environment, BUILD, mounts, root, root_digest, step.name)
+
+
+def _filled_in(text: str, seen: Mapping[str, str]) -> str:
+    return _NAMED.sub(lambda found: seen[found[1]], text)
 
 
 def _tools(step: Step, digests: Mapping[str, str], work: WorkDirectory, store: Store) -> Path:

@@ -60,8 +60,8 @@ def key_of(inputs: Inputs) -> str:
 
 
 def dependencies(step: Step) -> tuple[str, ...]:
-    """Return the steps whose trees this step uses: its needs, and its root filesystem."""
-    if isinstance(step.action, CallAction) or step.action.root in step.needs:
+    """Return the steps whose trees this step uses: its needs, and its root filesystem if it has one."""
+    if isinstance(step.action, CallAction) or step.action.root in ("", *step.needs):
         return step.needs
     return (*step.needs, step.action.root)
 
@@ -73,11 +73,10 @@ def _action(step: Step, digests: Mapping[str, str]) -> dict[str, Any]:
             function = function.func
         named = function if hasattr(function, "__qualname__") else type(function)
         return {"kind": "call", "function": f"{named.__module__}.{named.__qualname__}"}
-    return {
-        "kind": "recipe",
-        "argv": list(step.action.argv),
-        "root": [step.action.root, digests.get(step.action.root, UNKNOWN)],
-    }
+    recipe: dict[str, Any] = {"kind": "recipe", "argv": list(step.action.argv)}
+    if step.action.root:
+        recipe["root"] = [step.action.root, digests.get(step.action.root, UNKNOWN)]
+    return recipe
 
 
 def _named(step: Step, pairs: Iterable[tuple[str, str]], kind: str) -> dict[str, str]:

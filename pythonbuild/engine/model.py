@@ -36,7 +36,8 @@ class RecipeAction:
     """Run a recipe's script in the environment, in the root filesystem made by the step ``root``.
 
     ``argv`` is run in ``/build``; the script and its files are in ``/recipe``, pinned files in ``/sources``, the
-    needs' merged trees at ``/`` + their top-level ``tools`` directory; it writes its result to ``/out``.
+    needs' merged trees at ``/`` + their top-level ``tools`` directory; it writes its result to ``/out``. Without a
+    ``root`` (``native``) it runs on the machine itself, and these are where :mod:`pythonbuild.engine.inside` says.
     """
 
     argv: tuple[str, ...]

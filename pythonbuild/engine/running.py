@@ -163,7 +163,8 @@ class Runner:
         self, step: Step, digests: Mapping[str, str], work: WorkDirectory, resume: ResumeDirectory | None, log: StepLog
     ) -> Path:  # fmt: skip
         left = resume.open() if resume else None
-        command = lay_out(step, digests, work, self.store, self.jobserver, left)
+        command = lay_out(step, digests, work, self.store, self.jobserver, left,
+                          fixed_paths=self.environment.fixed_paths)  # fmt: skip
         if self.wants_shell(step):
             self._shell(command, "a shell in its environment; the step runs when the shell ends")
         self._stop_if_cancelled()

@@ -29,16 +29,16 @@ class Command:
     """What to run, and all that it can see.
 
     ``root`` is an unpacked root filesystem on the host and is never written to; ``root_digest`` names its content
-    (docker tags its imported image with it). ``label`` names the step in containers' labels and messages. ``user`` is
-    who the command takes itself for where the environment can arrange that (the sandbox with namespaces): another name
-    for the same powerless user.
+    (docker tags its imported image with it). ``native`` has neither, and no mounts: None, "" and (). ``label`` names
+    the step in containers' labels and messages. ``user`` is who the command takes itself for where the environment can
+    arrange that (the sandbox with namespaces): another name for the same powerless user.
     """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: str
     mounts: tuple[Mount, ...]
-    root: Path
+    root: Path | None
     root_digest: str
     label: str
     user: int = 0
@@ -68,6 +68,10 @@ class Environment(Protocol):
     @property
     def missing_isolation(self) -> tuple[str, ...]:
         """What this environment cannot isolate here, in words for the user; empty when complete."""
+
+    @property
+    def fixed_paths(self) -> bool:
+        """Whether a command sees its mounts at their targets; else it has none, and is told where things lie."""
 
     def run(self, command: Command, *, on_line: Callable[[str], None]) -> int:
         """Run the command to its end and return its exit status; each output line goes to ``on_line``.

@@ -66,6 +66,7 @@ class DockerEnvironment:
     """Steps in containers. ``cache`` is the cache directory; ``note`` is told when an image is imported."""
 
     name = "docker"
+    fixed_paths = True
     missing_isolation: tuple[str, ...] = ()
 
     def __init__(self, cache: Path, note: Callable[[str], None]) -> None:
@@ -98,6 +99,7 @@ class DockerEnvironment:
             raise MachineError(lost, found=error, advice="start it again, or use --environment sandbox") from error
 
     def _ensure_image(self, client: docker.DockerClient, command: Command) -> None:
+        assert command.root is not None
         ensure_image(
             client, command.root, command.root_digest, self._cache / "work" / "docker-import.flock", self._note
         )
@@ -258,6 +260,7 @@ def remove_orphans(client: docker.DockerClient) -> list[str]:
 
 def bind_mounts(command: Command) -> list[tuple[str, str, bool]]:
     """Return source, target and writable of everything that is shown inside, outer directories first."""
+    assert command.root is not None
     mounts = [(str(mount.source.resolve()), mount.target, mount.writable) for mount in command.mounts]
     root = command.root.resolve()
     mounts += [(f"{root}{name}", name, False) for name in NETWORK_FILES if Path(f"{root}{name}").is_file()]

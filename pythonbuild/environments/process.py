@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -68,16 +68,19 @@ class ProcessGroup:
         self._running: set[subprocess.Popen[bytes]] = set()
         self.cancelled = False
 
-    def run(self, argv: Sequence[str], *, on_line: Callable[[str], None], pass_fds: Sequence[int] = ()) -> int:
+    def run(self, argv: Sequence[str], *, on_line: Callable[[str], None], pass_fds: Sequence[int] = (),
+            env: Mapping[str, str] | None = None, cwd: str | None = None) -> int:  # fmt: skip
         """Run a program to its end and return its status; it never outlives this call, nor the thread that makes it.
 
-        That the thread waits here is what makes the program's PR_SET_PDEATHSIG mean the death of the builder.
+        That the thread waits here is what makes the program's PR_SET_PDEATHSIG mean the death of the builder. ``env``
+        is the whole environment of the program, by default that of the builder.
         """
         with self._lock:
             if self.cancelled:
                 return CANCELLED
             process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                       stderr=subprocess.STDOUT, pass_fds=pass_fds, start_new_session=True)  # fmt: skip
+                                       stderr=subprocess.STDOUT, pass_fds=pass_fds, start_new_session=True,
+                                       env=env, cwd=cwd)  # fmt: skip
             self._running.add(process)
         try:
             assert process.stdout is not None

@@ -31,6 +31,7 @@ HOST_PROC = "/proc shows the processes of this container"
 
 def make_spec(command: Command, mode: str, *, interactive: bool = False) -> dict[str, Any]:
     """Describe a command to the launcher; ``mode`` is the probe's level."""
+    assert command.root is not None
     return {
         "mode": mode,
         "root": str(command.root.resolve()),
@@ -50,6 +51,7 @@ class SandboxEnvironment:
     """Steps in namespaces of their own. ``cache`` is the cache directory; re-entry specs are kept in its logs."""
 
     name = "sandbox"
+    fixed_paths = True
 
     def __init__(self, cache: Path) -> None:
         probe = probe_sandbox()

@@ -15,6 +15,7 @@ class Answering:
     """An environment in which a command's output is what a function says."""
 
     name = "sandbox"
+    fixed_paths = True
     missing_isolation: tuple[str, ...] = ()
 
     def __init__(self, answer: Answer) -> None:

@@ -32,6 +32,7 @@ class FakeEnvironment:
     """Runs commands as they are; the fixed paths in them are replaced by the mounts' sources."""
 
     name = "fake"
+    fixed_paths = True
     missing_isolation = ("everything",)
 
     def __init__(self) -> None:
@@ -52,9 +53,9 @@ class FakeEnvironment:
             if self._cancelled:
                 return 143
             process = subprocess.Popen(
-                [outside(word) for word in command.argv], cwd=places[command.cwd], stdin=subprocess.DEVNULL,
-                env={**command.env, "PATH": "/usr/bin:/bin"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, start_new_session=True, preexec_fn=_die_with_parent,
+                [outside(word) for word in command.argv], cwd=places.get(command.cwd, command.cwd),
+                env={**command.env, "PATH": "/usr/bin:/bin"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, text=True, start_new_session=True, preexec_fn=_die_with_parent,
             )  # fmt: skip
             self._running.add(process)
         assert process.stdout

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -12,7 +13,8 @@ import pytest
 from pythonbuild.engine import executor, inside, running
 from pythonbuild.engine.events import BuildStarted, Note, StepFinished, StepLine, StepProgress, StepStarted
 from pythonbuild.engine.executor import available_memory, dry_run, expected_seconds, why
-from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Plan, Step
+from pythonbuild.engine.keys import step_inputs
+from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Plan, RecipeAction, Step
 from pythonbuild.engine.store import Store
 from pythonbuild.errors import (
     ConfigError,
@@ -26,6 +28,7 @@ from pythonbuild.errors import (
 from tests.unit.engine.fakes import (
     ROOT,
     Builder,
+    FakeEnvironment,
     library,
     plan_of,
     recipe,
@@ -79,17 +82,43 @@ def test_a_recipe_sees_its_inputs_and_nothing_else(builder: Builder, tmp_path: P
     lines = [event.line for event in builder.events if isinstance(event, StepLine) and event.step == "sqlite"]
     assert lines[:4] == ["content", "source", "root", "zlib"]
     variables = {line.partition("=")[0] for line in lines if "=" in line}
-    assert variables - {"_", "PWD", "OLDPWD"} == {"CFLAGS", "MAKEFLAGS", "PATH"}  # PATH is the fake environment's
+    told = {"OUT", "STEP_BUILD", "STEP_RECIPE", "STEP_SOURCES", "STEP_TOOLS"}
+    assert variables - {"_", "PWD", "OLDPWD"} == {"CFLAGS", "MAKEFLAGS", "PATH", *told}  # PATH is the fake's
     assert "MAKEFLAGS=-j2 --jobserver-auth=fifo:/build/.jobserver" in lines
     assert ".jobserver" in lines
     command = builder.environment.commands[-1]
     assert {mount.target: mount.writable for mount in command.mounts} == {
         "/build": True, "/out": True, "/tools": False, "/recipe": False, "/sources": False,
     }  # fmt: skip
+    assert command.root
     assert (command.root.name, command.root_digest, command.label) == (builder.digest("root"),) * 2 + ("sqlite",)
     log = builder.finished("sqlite").log
     assert log
     assert log.read_text().splitlines() == lines
+
+
+def test_a_step_without_a_root_is_told_where_things_lie(
+    builder: Builder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``native``: no mounts, the variables hold real paths, and ``${STEP_TOOLS}`` is filled in with one of them."""
+    monkeypatch.setattr(FakeEnvironment, "fixed_paths", False)
+    (tmp_path / "build.sh").write_text('cat "$STEP_TOOLS/deps/zlib"; echo "$FLAGS"; echo made > "$OUT/made"\n')
+    zlib = Step(
+        "zlib", RecipeAction(("sh", "-c", "mkdir -p $OUT/tools/deps; echo zlib > $OUT/tools/deps/zlib"), root="")
+    )
+    step = Step(
+        "sqlite", RecipeAction(("sh", "-eu", "${STEP_RECIPE}/build.sh"), root=""), needs=("zlib",),
+        files=(InputFile("build.sh", tmp_path / "build.sh"),), parameters={"FLAGS": "-L${STEP_TOOLS}/lib $HOME"},
+    )  # fmt: skip
+    builder.build(Plan((zlib, step), goals=("sqlite",)))
+    command = builder.environment.commands[-1]
+    assert (command.mounts, command.root, command.root_digest) == ((), None, "")
+    assert Path(command.cwd).name == "build"
+    lines = [event.line for event in builder.events if isinstance(event, StepLine) and event.step == "sqlite"]
+    assert lines == ["zlib", f"-L{command.env['STEP_TOOLS']}/lib $HOME"]
+    assert Path(command.env["STEP_TOOLS"]).is_absolute()
+    assert str(tmp_path) not in json.dumps(step_inputs(step, {}))
+    assert "root" not in step_inputs(step, {})["action"]
 
 
 def test_early_cutoff(builder: Builder) -> None:

@@ -25,6 +25,7 @@ FACTS = {**INTERPRETER, "python_version": "3.13.5", "python_major_minor_version"
 
 class FakeEnvironment:
     name = "fake"
+    fixed_paths = True
     missing_isolation = ()
 
     def __init__(self) -> None:
