@@ -221,7 +221,7 @@ def test_a_start_from_a_read_only_checkout(tmp_path: Path) -> None:
     """Make a real environment, run in it, and start again from a checkout whose files are all read-only."""
     checkout, cache = tmp_path / "checkout", tmp_path / "cache dir"
     (checkout / "pythonbuild/cli").mkdir(parents=True)
-    for name in ("build-linux.py", "pythonbuild/__init__.py", "pythonbuild/bootstrap.py"):
+    for name in ("build-linux.py", *(f"pythonbuild/{name}.py" for name in ("__init__", "bootstrap", "locking"))):
         shutil.copy(REPOSITORY / name, checkout / name)
     (checkout / "requirements.txt").write_text("# nothing\n")
     (checkout / "pythonbuild/cli/__init__.py").touch()
