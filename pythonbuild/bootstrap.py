@@ -146,6 +146,7 @@ def _call(command: "list[str]", lock: int, name: str, place: str) -> None:
     sharing = {} if os.name == "nt" else {"pass_fds": (lock,)}
     process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, **sharing)  # type: ignore[call-overload]  # fmt: skip
+    _tie(process)
     try:
         output = process.communicate()[0].decode("utf-8", "replace")
     except BaseException:
@@ -246,11 +247,20 @@ def _wait_for(command: "list[str]") -> int:
     import subprocess
 
     process = subprocess.Popen(command)
+    _tie(process)
     while True:
         try:
             return process.wait()
         except KeyboardInterrupt:
             continue
+
+
+def _tie(process: object) -> None:
+    """Let Windows end the process at the latest when we end; elsewhere it shares our lock, or takes our place."""
+    if os.name == "nt":
+        from pythonbuild.environments.job import Job
+
+        Job().add(int(process._handle))  # type: ignore[attr-defined,unused-ignore] # the job is closed when we end
 
 
 def _command_line(platform: str, repository: str, arguments: "list[str]") -> int:

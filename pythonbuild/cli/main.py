@@ -104,7 +104,7 @@ def _catch_signals() -> None:
     def end(number: int, _frame: FrameType | None) -> None:
         raise Terminated(number)
 
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):  # the last one is Windows' Ctrl-Break, and a window that is closed
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays in force
             signal.signal(number, end)
@@ -113,7 +113,10 @@ def _catch_signals() -> None:
 def _put(stream: TextIO, text: str, status: int) -> int:
     """Write a text and return the status; a closed pipe is no error."""
     try:
-        stream.write(text)
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:  # before our own environment is used, the system's code page is
+            stream.write(text.encode(stream.encoding, "replace").decode(stream.encoding))
         stream.flush()
     except OSError:
         from pythonbuild.cli.render import silence

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import signal
@@ -14,7 +15,9 @@ import pytest
 
 from pythonbuild.cli import commands
 from pythonbuild.cli.arguments import Arguments
+from pythonbuild.cli.help import help_text
 from pythonbuild.cli.main import answer_early, main
+from pythonbuild.cli.options import BY_COMMAND
 from pythonbuild.cli.render import Screen
 from pythonbuild.engine.events import Note, StepFinished
 from pythonbuild.errors import BuildError, ConfigError, StepFailedError, UsageError
@@ -130,6 +133,17 @@ def test_early_answers(capsys: pytest.CaptureFixture[str]) -> None:
     assert answer_early("linux", str(REPOSITORY), ["--ofline"]) == 2
     assert capsys.readouterr().err == "build-linux.py: unknown flag --ofline; did you mean --offline?\n"
     assert answer_early("linux", str(REPOSITORY), []) is None
+
+
+def test_a_code_page_that_lacks_a_character(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the environment is made, Windows' Python writes what the system's code page has."""
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii", newline="\n"))
+    assert answer_early("linux", str(REPOSITORY), ["--help"]) == 0
+    text = help_text(BY_COMMAND[""], "build-linux.py")
+    with pytest.raises(UnicodeEncodeError):
+        text.encode("ascii")
+    assert written.getvalue() == text.encode("ascii", "replace")
 
 
 def test_platforms_that_cannot_build_yet_say_so(capsys: pytest.CaptureFixture[str]) -> None:
