@@ -106,7 +106,9 @@ def _validate_installation_step(shipment: Shipment, archive: Step, kind: str) ->
         for path in sorted((context.tree(archive.name) / "dist").iterdir()):
             report = validate(path, shipment.target, work=context.work, sysroot=sysroot, note=context.log)
             report.raise_if_failed(path.name)
-            (context.out / f"{path.name}.txt").write_text("\n".join(report.lines()) + "\n", encoding="utf-8")
+            (context.out / f"{path.name}.txt").write_text(
+                "\n".join(report.lines()) + "\n", encoding="utf-8", newline="\n"
+            )
 
     return Step(
         name=f"validate-{shipment.suffix}-{kind}",

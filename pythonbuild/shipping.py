@@ -140,7 +140,7 @@ def interpreter_step(shipment: Shipment) -> Step:
         room = Room(context.environment, context.tree(root), context.digest(root), context.work)
         facts = ask_interpreter(room, tree, interpreter_path(read_build(tree / "build")))
         text = json.dumps(facts, indent=2, sort_keys=True) + "\n"
-        (context.out / _FACTS).write_text(text, encoding="utf-8")
+        (context.out / _FACTS).write_text(text, encoding="utf-8", newline="\n")
 
     return Step(
         name=f"interpreter-{shipment.suffix}",
@@ -295,7 +295,7 @@ def validate_step(shipment: Shipment, archive: Step) -> Step:
             note=context.log,
         )
         report.raise_if_failed(shipment.cpython)
-        (context.out / "report.txt").write_text("\n".join(report.lines()) + "\n", encoding="utf-8")
+        (context.out / "report.txt").write_text("\n".join(report.lines()) + "\n", encoding="utf-8", newline="\n")
 
     return Step(
         name=f"validate-{shipment.suffix}",

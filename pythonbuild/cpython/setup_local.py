@@ -54,8 +54,12 @@ def render_setup(source_archive: Path, version: str, target_triple: str, modules
     plan = plan_setup(files, catalogue, system)
     directory = out / "tools" / "cpython"
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "Setup.local").write_text(render_template(plan, target_triple, template), encoding="utf-8")
-    (directory / "modules.json").write_text(_modules_json(files, catalogue, system, target_triple), encoding="utf-8")
+    (directory / "Setup.local").write_text(
+        render_template(plan, target_triple, template), encoding="utf-8", newline="\n"
+    )
+    (directory / "modules.json").write_text(
+        _modules_json(files, catalogue, system, target_triple), encoding="utf-8", newline="\n"
+    )
 
 
 def cross_check(files: SetupFiles, catalogue: ModuleCatalogue) -> None:
