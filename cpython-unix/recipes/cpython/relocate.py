@@ -90,6 +90,13 @@ SHEBANG = """#!/bin/sh
 ' '''
 """
 
+#: A script's own directory, whatever links lead to it; and the same without realpath, which macOS before 13 has not got.
+OWN_DIRECTORY = '$(dirname -- "$(realpath -- "$0")")'
+PORTABLE_DIRECTORY = (
+    '$(f=$0; while [ -L "$f" ]; do d=$(dirname -- "$f"); f=$(readlink "$f"); '
+    'case $f in (/*) ;; (*) f=$d/$f ;; esac; done; cd -- "$(dirname -- "$f")" && pwd -P)'
+)
+
 #: Finds the Makefile's own directory. MAKEFILE_LIST ends with its path, and has the paths of including makefiles before
 #: it; any of them may hold spaces, so that words are dropped from the left until a file's name is left. Parentheses are
 #: in pairs because make counts them.
@@ -201,7 +208,14 @@ def write_config_script(path: Path, values: dict) -> None:
         "LIBS": " ".join(f"{values['LIBS']} {values['SYSLIBS']}".split()),
     }
     script = Path(__file__).with_name("python-config.sh").read_text()
-    path.write_text(re.sub(r"@(\w+)@", lambda match: filled[match[1]], script))
+    path.write_text(re.sub(r"@(\w+)@", lambda match: filled[match[1]], for_the_system(script)))
+
+
+def for_the_system(script: str) -> str:
+    """Return a shell script as the target's system can run it."""
+    if os.environ["TARGET_TRIPLE"].endswith("-apple-darwin"):
+        return script.replace(OWN_DIRECTORY, PORTABLE_DIRECTORY)
+    return script
 
 
 def relocated_makefile(text: str) -> str:
@@ -231,7 +245,7 @@ def rewrite_script(path: Path, directory: str = "") -> bool:
         return False
     interpreter = re.fullmatch(rb"#!\s*/\S*/bin/(python[\w.]*)(?:\s.*)?", first)
     if interpreter and b"/usr/bin/env" not in first:
-        data = SHEBANG.format(interpreter=directory + interpreter[1].decode()).encode() + rest
+        data = for_the_system(SHEBANG.format(interpreter=directory + interpreter[1].decode())).encode() + rest
     path.write_bytes(clean(data.decode()).encode())
     return True
 
