@@ -36,6 +36,7 @@ from pythonbuild.recipe_steps import (
     PlanInputs,
     recipe_files,
     recipe_step,
+    root_of,
     root_step,
     script_environment,
     shared_files,
@@ -58,14 +59,14 @@ def make_plan(inputs: PlanInputs) -> Plan:
     interpreter, target = inputs.interpreter, inputs.target
     catalogue = read_modules(modules_file(inputs.project)).without(inputs.left_out.extensions)
     wanted = catalogue.needed_recipes(interpreter.version, target.os)
-    recipes = with_needs(inputs.project.recipes, wanted)
+    recipes = with_needs(inputs.recipes, wanted)
     check_links(inputs.project.recipes, inputs.link, [recipe.name for recipe in recipes], interpreter.version)
     compiler = compiler_of(inputs)
     before = compiler.needs
-    setup = _setup_step(inputs)
+    setup = setup_step(inputs)
     needs = [*before, *(recipe.name for recipe in recipes), setup.name]
     profile = [_profile_step(inputs, needs)] if "pgo" in inputs.options.split("+") else []
-    cpython = _cpython_step(inputs, [*needs, *(step.name for step in profile)])
+    cpython = cpython_step(inputs, [*needs, *(step.name for step in profile)])
     smaller = smaller_step(inputs.left_out, cpython) if inputs.left_out else None
     shipment = Shipment(
         project=inputs.project,
@@ -124,8 +125,10 @@ def find_step(plan: Plan, name: str, flag: str = "STEP") -> Step:
 
 def lock_names(project: Project, target: Target) -> dict[str, str]:
     """Return the locks that a target's plan uses: lock name → name of the step that reads it."""
-    roots = {target.root: "root", **room_roots(target)}
+    roots = {**({target.root: "root"} if target.root else {}), **room_roots(target)}
     names = {f"{root}-{target.debian_architecture}": step for root, step in roots.items()}
+    if target.os != "linux":
+        return names
     names |= {recipe.lock: recipe.name for recipe in (project.recipes[SYSROOT],) if recipe.lock}
     return names
 
@@ -141,7 +144,7 @@ def modules_file(project: Project) -> Path:
     return project.unix / "extension-modules.yml"
 
 
-def _setup_step(inputs: PlanInputs) -> Step:
+def setup_step(inputs: PlanInputs) -> Step:
     project, interpreter, target = inputs.project, inputs.interpreter, inputs.target
     template = project.unix / "Setup.local.j2"
     modules = modules_file(project)
@@ -167,7 +170,7 @@ def _setup_step(inputs: PlanInputs) -> Step:
     )
 
 
-def _cpython_step(inputs: PlanInputs, needs: Sequence[str]) -> Step:
+def cpython_step(inputs: PlanInputs, needs: Sequence[str]) -> Step:
     """Return the step that builds CPython."""
     step = _on_dependencies(inputs, "cpython", needs)
     return replace(
@@ -188,7 +191,7 @@ def _on_dependencies(inputs: PlanInputs, recipe_name: str, needs: Sequence[str])
         environment = {**environment, "SONAMES": " ".join(files)}
     return Step(
         name=f"{recipe_name}-{interpreter.version}",
-        action=RecipeAction(DRIVER, root="root"),
+        action=RecipeAction(DRIVER, root=root_of(inputs.target)),
         needs=tuple(needs),
         files=shared_files(inputs.project, recipe) if inputs.link else recipe_files(inputs.project, recipe),
         sources=(interpreter.file,),

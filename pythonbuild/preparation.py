@@ -132,7 +132,7 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
         toolchain_archive=chosen.archive,
         options=options,
         interpreter=interpreter,
-        locks=_load_locks(request, project, target),
+        locks=load_locks(request, project, target),
         files=files,
         archives=request.archives,
         python_json=request.python_json,
@@ -248,7 +248,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _load_locks(request: Request, project: Project, target: Target) -> dict[str, Lock]:
+def load_locks(request: Request, project: Project, target: Target) -> dict[str, Lock]:
     """Return the locks, each replaced by what an earlier run had to make of it, unless that is forbidden."""
     locks = {}
     for name in lock_names(project, target):

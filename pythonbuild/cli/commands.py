@@ -226,6 +226,19 @@ def run_toolchain(arguments: Arguments, repository: Path, screen: Screen) -> int
     return 0
 
 
+def run_cross_check(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    import json
+
+    from pythonbuild.macos import CROSS_TARGET, cross_check
+
+    request = make_request(arguments, repository)
+    request = dataclasses.replace(request, target_triple=arguments["target_triple"] or CROSS_TARGET)
+    done = cross_check(request, screen)
+    screen.answer([json.dumps(done.as_json(), indent=2)] if arguments["json"] else done.lines,
+                  documents=[{"event": "CrossCheck", **done.as_json()}])  # fmt: skip
+    return 0
+
+
 def run_compare(arguments: Arguments, _repository: Path, screen: Screen) -> int:
     import json
     import tempfile
@@ -317,6 +330,7 @@ RUN: Mapping[str, Callable[[Arguments, Path, Screen], int]] = {
     "test-distribution": run_test_distribution,
     "relink": run_relink,
     "toolchain": run_toolchain,
+    "cross-check": run_cross_check,
     "compare": run_compare,
     "verify-reproducible": run_verify_reproducible,
     "relock": run_relock,

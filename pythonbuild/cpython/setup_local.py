@@ -97,7 +97,7 @@ def plan_setup(files: SetupFiles, catalogue: ModuleCatalogue, system: str) -> Se
         if linkage == "omitted":
             omitted.append((name, reason))
         else:
-            lists[linkage].append(_module_line(line, module, catalogue, files.version))
+            lists[linkage].append(_module_line(line, module.on(system), catalogue, files.version))
     return SetupPlan(files.version, tuple(lists["builtin"]), tuple(lists["shared"]), tuple(omitted))
 
 
