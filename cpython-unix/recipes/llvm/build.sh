@@ -20,8 +20,8 @@ if [ "$STAGE" -gt 1 ]; then
     where="--target=$TARGET_TRIPLE --sysroot=/tools/sysroot --gcc-install-dir=$gcc_directory"
     CFLAGS+=" $where" CXXFLAGS+=" $where"
     # Clang looks for our GCC's libstdc++ in the sysroot only, and for the unwinder, which is in its libgcc.a, in a library
-    # of its own.
-    link_flags+=" -fuse-ld=lld -L$library_directory --unwindlib=none"
+    # of its own. GNU ld: the debug information in these is compressed, which our lld has no zlib for.
+    link_flags+=" -L$library_directory --unwindlib=none"
 fi
 
 # Only what builds a CPython, and no more: no analyser, no other processors, no plug-ins, no tests.
