@@ -136,6 +136,20 @@ def run_convert(arguments: Arguments, repository: Path, screen: Screen) -> int:
     return 0
 
 
+def run_universal2(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    import json
+
+    from pythonbuild.distribution.universal import unite
+
+    request = make_request(arguments, repository)
+    packed, united = unite([Path(word) for word in arguments.words], request.output, threads=request.jobs)
+    document = {"archive": str(packed.path), "size": packed.size, "sha256": packed.sha256, "joined": united.joined,
+                "asking": united.asking, "left_out": united.left_out}  # fmt: skip
+    line = f"{packed.path}  {packed.size} bytes, sha256 {packed.sha256}, {len(united.joined)} files for both processors"
+    screen.answer([json.dumps(document, indent=2) if arguments["json"] else line])
+    return 0
+
+
 def run_publish(arguments: Arguments, repository: Path, screen: Screen) -> int:
     import json
 
@@ -326,6 +340,7 @@ RUN: Mapping[str, Callable[[Arguments, Path, Screen], int]] = {
     "inspect": run_inspect,
     "validate": run_validate,
     "convert": run_convert,
+    "universal2": run_universal2,
     "publish": run_publish,
     "test-distribution": run_test_distribution,
     "relink": run_relink,

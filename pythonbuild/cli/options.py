@@ -202,6 +202,15 @@ COMMANDS = (
         "ARCHIVE",
     ),
     Command(
+        "universal2",
+        "make one installation for both processors of macOS",
+        "Unite two ARCHIVEs of the installation alone, for x86_64-apple-darwin and aarch64-apple-darwin, of the same"
+        " version, options and tag: machine code for both in each file, headers and sysconfig that go by the processor."
+        " Nothing of them is run. docs/building-macos.rst",
+        ("--output", "--jobs", "--cache-dir", "--json"),
+        "ARCHIVE ARCHIVE",
+    ),
+    Command(
         "publish",
         "put archives where uv installs them from",
         "Check the name of each ARCHIVE against its content, copy it into DIR with its checksums and its SBOM, and add"
