@@ -11,8 +11,14 @@ from pythonbuild.environments.sandbox import SandboxEnvironment
 from pythonbuild.errors import EnvironmentUnavailableError
 
 
-def choose(name: Literal["auto", "docker", "sandbox"], note: Callable[[str], None], cache: Path) -> Environment:
+def choose(name: Literal["auto", "docker", "sandbox", "native"], note: Callable[[str], None], cache: Path) -> Environment:
     """Return the wanted environment; ``auto`` takes Docker when a daemon answers, else the sandbox."""
+    if name == "native":
+        from pythonbuild.environments.native import NativeEnvironment
+
+        native = NativeEnvironment(cache)
+        note(f"environment: native (not isolated: {', '.join(native.missing_isolation)})")
+        return native
     why_not = ""
     if name in {"auto", "docker"}:
         from pythonbuild.environments.docker import DockerEnvironment
