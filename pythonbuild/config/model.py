@@ -162,8 +162,8 @@ class Toolchain:
     there, from source). ``compiler`` is ``clang`` or ``gcc``, ``series`` its release line. ``environment`` replaces
     variables of the target for everything that is compiled with it; ``making`` are the variables of the recipes that
     make it, and of the sysroot. ``sources`` says which source a recipe builds, where that is not its own. ``options``
-    are the build options that it can do, () for all of the target's. One of ``kind`` machine is the machine's own, as it
-    was found there: ``versions`` are those of its tools.
+    are the build options that it can do, () for all of the target's. One of ``kind`` machine is the machine's own, as
+    it was found there: ``versions`` are those of its tools, ``programs`` paths of some by their variables.
     """
 
     name: str
@@ -177,6 +177,7 @@ class Toolchain:
     sources: Mapping[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    programs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

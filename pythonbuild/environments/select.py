@@ -11,7 +11,9 @@ from pythonbuild.environments.sandbox import SandboxEnvironment
 from pythonbuild.errors import EnvironmentUnavailableError
 
 
-def choose(name: Literal["auto", "docker", "sandbox", "native"], note: Callable[[str], None], cache: Path) -> Environment:
+def choose(
+    name: Literal["auto", "docker", "sandbox", "native"], note: Callable[[str], None], cache: Path
+) -> Environment:
     """Return the wanted environment; ``auto`` takes Docker when a daemon answers, else the sandbox."""
     if name == "native":
         from pythonbuild.environments.native import NativeEnvironment

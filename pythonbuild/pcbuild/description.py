@@ -36,7 +36,7 @@ class Core:
 class DescribedModule:
     """A builtin module: ``objects`` is the directory below pythoncore's own (IntDir) that its objects are in, "" for
     those of CPython's core; ``sources`` are as the projects name them. ``links`` are the libraries that it is linked
-    with, ``bundled`` says which of the sources are other upstreams' that CPython brings: path → entry of sources.yml."""
+    with, ``bundled`` says which of the sources are another upstream's that CPython brings: path → that source."""
 
     init: str
     objects: str
@@ -53,7 +53,7 @@ class Description:
 
     ``properties`` are what MSBuild has to be given (``/p:NAME=DIRECTORY``) and what for; ``transformations`` what was
     done to each file, in order; ``stale`` files that CPython's projects name and its release does not have.
-    ``core_links`` are the libraries that CPython's own core is linked with, ``defines`` what is defined for its sources.
+    ``core_links`` are the libraries that CPython's own core is linked with, ``defines`` what its sources are told.
     """
 
     version: str
@@ -90,8 +90,12 @@ def describe(version: str, options: Options, platform: str, catalogue: Catalogue
     modules = catalogue.modules_in(version)
     builtin = {each.module.name: _builtin(each, catalogue) for each in builtins}
     builtin.update(
-        (name, DescribedModule(module.init, "", (), module.needs, module.licences, _libraries(
-            catalogue.needs(module, version))))
+        (
+            name,
+            DescribedModule(
+                module.init, "", (), module.needs, module.licences, _libraries(catalogue.needs(module, version))
+            ),
+        )
         for name, module in modules.items()
         if module.project == CORE
     )

@@ -133,7 +133,8 @@ def find_visual_studio(host: Host, needed: Needed, arch: str) -> VisualStudio:
     if not vswhere and host.system != "Windows":
         raise WrongHostError("build-windows.py builds on Windows, by Visual Studio", found=host.system,
                              expected="Windows (or a vswhere on PATH)",
-                             advice=f"build-{'macos' if host.system == 'Darwin' else 'linux'}.py builds here")  # fmt: skip
+                             advice=f"build-{'macos' if host.system == 'Darwin' else 'linux'}.py builds here",
+                             )  # fmt: skip
     if not vswhere:
         raise ToolMissingError("Visual Studio: not there", found="no vswhere.exe, which every version since 2017 has",
                                expected=f"{needed.visual_studio} or newer", advice=_INSTALL)  # fmt: skip
@@ -230,7 +231,7 @@ class Found:
 
 
 def find_perl(host: Host, needed: Needed) -> Found:
-    """Return a Perl for Windows: the one that ``PERL`` names, or of PATH. Those of Cygwin and MSYS write other paths."""
+    """Return a Perl for Windows: the one that ``PERL`` names, or of PATH. Cygwin's and MSYS' write other paths."""
 
     def look(path: str) -> tuple[str, str]:
         status, said = host.ask([path, "-MConfig", "-e", "print qq($Config{osname} $Config{version})"])

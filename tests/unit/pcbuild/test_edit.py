@@ -89,7 +89,9 @@ def test_optimisation_when_linking_is_said_otherwise(tree: Path, catalogue: Cata
     setting = b"<WholeProgramOptimization>true</WholeProgramOptimization>"
     text = sheet.read_bytes().replace(setting, value)
     sheet.write_bytes(text if value else b"<Project />")
-    with pytest.raises(PcbuildError, match=r"pyproject\.props: <WholeProgramOptimization>: the transformation does not"):
+    with pytest.raises(
+        PcbuildError, match=r"pyproject\.props: <WholeProgramOptimization>: the transformation does not"
+    ):
         edit_tree(tree, maker.VERSION, EditOptions(), catalogue)
 
 
