@@ -112,7 +112,7 @@ def _remove(directory: Path) -> None:
 
 @contextmanager
 def _prepared(request: Request, sink: EventSink) -> Iterator[tuple[Preparation, Store]]:
-    project = Project(request.repository)
+    project = Project(request.repository, request.system)
     with make_fetcher(request, project, sink) as fetcher, Store(request.cache) as store:
         yield prepare(request, project, fetcher, sink), store
 

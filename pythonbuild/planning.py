@@ -56,6 +56,10 @@ from pythonbuild.toolchain_steps import SYSROOT, compiler_of
 
 def make_plan(inputs: PlanInputs) -> Plan:
     """Return the plan of one distribution. Raises ConfigError for a recipe that does not fit together."""
+    if inputs.target.os == "windows":
+        from pythonbuild.windows.planning import make_windows_plan
+
+        return make_windows_plan(inputs)
     interpreter, target = inputs.interpreter, inputs.target
     catalogue = read_modules(modules_file(inputs.project)).without(inputs.left_out.extensions)
     wanted = catalogue.needed_recipes(interpreter.version, target.os)
@@ -125,6 +129,8 @@ def find_step(plan: Plan, name: str, flag: str = "STEP") -> Step:
 
 def lock_names(project: Project, target: Target) -> dict[str, str]:
     """Return the locks that a target's plan uses: lock name → name of the step that reads it."""
+    if target.os == "windows":
+        return {}
     roots = {**({target.root: "root"} if target.root else {}), **room_roots(target)}
     names = {f"{root}-{target.debian_architecture}": step for root, step in roots.items()}
     if target.os != "linux":

@@ -110,6 +110,8 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
 
     With ``settle`` false nobody asks whether the newest pin of the CPython can be had: the caller builds none.
     """
+    if project.system == "windows":
+        return _prepare_windows(request, project, fetcher, sink, settle=settle)
     chosen = choose_toolchain(request, project, fetcher)
     toolchain = chosen.toolchain
     if chosen.archive and chosen.imported:
@@ -141,6 +143,38 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
         tag=request.tag,
         link=dict(request.link),
         left_out=_left_out(request, project, interpreter.version, target, sink),
+    )
+    return Preparation(inputs, files, request, sink)
+
+
+def _prepare_windows(request: Request, project: Project, fetcher: Fetcher, sink: EventSink, *,
+                     settle: bool) -> Preparation:  # fmt: skip
+    """Understand a request for Windows, where the toolchain is the machine's own."""
+    from pythonbuild.windows.planning import check_windows_options, choose_tools, left_out, toolchain_of
+
+    target = find_target(project.targets, request.target_triple)
+    tools = choose_tools(request, project, target)
+    for note in tools.notes:
+        sink(Note(note))
+    toolchain = toolchain_of(tools)
+    target = compiled_by(target, toolchain)
+    options = _options(request, target, toolchain, sink)
+    check_windows_options(options)
+    check_options("--options", options, target.options)
+    interpreter = choose_interpreter(request, project, fetcher, sink, settle=settle)
+    files = Files(fetcher, cached_bases)
+    inputs = PlanInputs(
+        project=project,
+        target=target,
+        toolchain=toolchain,
+        options=options,
+        interpreter=interpreter,
+        locks={},
+        files=files,
+        archives=request.archives,
+        python_json=request.python_json,
+        tag=request.tag,
+        left_out=left_out(request, project, interpreter.version),
     )
     return Preparation(inputs, files, request, sink)
 

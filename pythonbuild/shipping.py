@@ -176,7 +176,7 @@ def assemble_step(shipment: Shipment, interpreter: Step) -> Step:
         facts = DistributionFacts(
             target=shipment.target,
             options=shipment.options,
-            components=_components(shipment),
+            components=components(shipment),
             epoch=source_epoch(tree),
             toolchain={**json.loads(toolchain.read_text(encoding="utf-8")), **_toolchain(shipment, context)},
             ldflags=tuple(word for word in compiler.read_text("utf-8").split() if word.startswith("-Wl,")),
@@ -218,7 +218,7 @@ def _toolchain(shipment: Shipment, context: CallContext) -> dict[str, object]:
     return told
 
 
-def _components(shipment: Shipment) -> dict[str, Component]:
+def components(shipment: Shipment) -> dict[str, Component]:
     file = shipment.interpreter_file
     pins = {pin.sha256: pin for pin in shipment.interpreter_source.pins}
     # What --python-source gave has no pin: its hash and name are what can be said of it.
@@ -233,7 +233,7 @@ def _components(shipment: Shipment) -> dict[str, Component]:
 
 def _described(shipment: Shipment) -> dict[str, str]:
     """Return what PYTHON.json says of the sources, the target and the options, for the key."""
-    described = {f"component {name}": repr(component) for name, component in _components(shipment).items()}
+    described = {f"component {name}": repr(component) for name, component in components(shipment).items()}
     described |= _materials(shipment).parameters()
     described["toolchain"] = repr(shipment.compiler)
     described |= {f"link {name}": repr(linked) for name, linked in sorted(shipment.link.items())}
@@ -245,7 +245,7 @@ def _described(shipment: Shipment) -> dict[str, str]:
 
 
 def _materials(shipment: Shipment) -> Materials:
-    interpreter = _components(shipment)["cpython"].pin
+    interpreter = components(shipment)["cpython"].pin
     return Materials(shipment.project, shipment.version, interpreter, shipment.recipes, shipment.pin, shipment.locks)
 
 

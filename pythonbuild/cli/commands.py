@@ -88,7 +88,8 @@ def run_gc(arguments: Arguments, repository: Path, screen: Screen) -> int:
 def run_doctor(arguments: Arguments, repository: Path, screen: Screen) -> int:
     from pythonbuild.cli.doctor import examine, report
 
-    findings = examine(cache_directory(arguments, repository), arguments["environment"])
+    cache = cache_directory(arguments, repository)
+    findings = examine(cache, arguments["environment"], arguments.platform, repository)
     screen.answer(report(findings))
     return 1 if any(finding.status == "missing" for finding in findings) else 0
 

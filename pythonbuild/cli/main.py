@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pythonbuild.cli.failures import Failure
     from pythonbuild.cli.render import Screen
 
-_TITLES = {"macos": "macOS", "windows": "Windows"}
-#: Commands that plan a build, which only Linux has so far.
+_TITLES = {"macos": "macOS"}
+#: Commands that plan a build, which macOS has not got yet.
 _PLANNING = ("", "why", "verify-reproducible")
 
 
@@ -33,7 +33,7 @@ def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> in
     """Answer what needs no installed package: help, version and wrong usage. None when there is more to do."""
     script = f"build-{platform}.py"
     try:
-        parsed = parse(arguments, os.environ)
+        parsed = parse(arguments, os.environ, platform)
         if parsed.show == "help":
             return _put(sys.stdout, help_text(parsed.command, script), 0)
         if parsed.show == "version":
@@ -45,7 +45,7 @@ def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> in
 
 
 def _refuse_other_platforms(platform: str, parsed: Arguments) -> None:
-    if platform != "linux" and parsed.command.name in _PLANNING:
+    if platform in _TITLES and parsed.command.name in _PLANNING:
         raise UsageError(f"building for {_TITLES[platform]} is not there yet",
                          advice="build-linux.py builds for Linux")  # fmt: skip
 
@@ -58,7 +58,7 @@ def main(platform: str, repository: str, arguments: Sequence[str]) -> int:
     _catch_signals()
     from pythonbuild.cli.commands import make_screen
 
-    parsed = parse(arguments, os.environ)
+    parsed = parse(arguments, os.environ, platform)
     screen = make_screen(parsed)
     return _guarded(f"build-{platform}.py", Path(repository), parsed, screen)
 

@@ -117,9 +117,14 @@ class DarwinRules:
 
 @dataclass(frozen=True)
 class WindowsRules:
-    """What programs for Windows have to keep to: ``subsystem_version`` is the newest version that they may ask for."""
+    """What programs for Windows have to keep to: ``subsystem_version`` is the newest version that they may ask for.
+
+    ``import_libraries`` are libraries of the SDK, without their suffix, that may be linked with and have no DLL of
+    their name among the target's ``system_libraries``.
+    """
 
     subsystem_version: str
+    import_libraries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,7 +167,8 @@ class Toolchain:
     there, from source). ``compiler`` is ``clang`` or ``gcc``, ``series`` its release line. ``environment`` replaces
     variables of the target for everything that is compiled with it; ``making`` are the variables of the recipes that
     make it, and of the sysroot. ``sources`` says which source a recipe builds, where that is not its own. ``options``
-    are the build options that it can do, () for all of the target's.
+    are the build options that it can do, () for all of the target's. One of ``kind`` machine is the machine's own, as
+    it was found there: ``versions`` are those of its tools, ``programs`` paths of some by their variables.
     """
 
     name: str
@@ -175,6 +181,8 @@ class Toolchain:
     making: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    programs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Reads the targets of other systems: ``cpython-unix/targets-macos.yml`` and ``cpython-windows/targets.yml``.
 
 They stand in files of their own because ``build-linux.py`` cannot build for them: whatever asks for the targets of
-``targets.yml`` can go on to build for each of them. ``validate`` reads all three files.
+``targets.yml`` can go on to build for each of them. ``validate`` reads all three files, ``build-windows.py`` builds for
+those of its own.
 """
 
 from __future__ import annotations
@@ -114,13 +115,17 @@ def find_macos_target(targets: Mapping[str, Target], triple: str) -> Target:
 
 def load_windows_targets(path: Path) -> Mapping[str, Target]:
     """Return the targets by triple. Raises ConfigError naming file and key."""
-    top = read_document(path).mapping(required=["system_libraries", "targets"])
-    libraries = top["system_libraries"].texts()
+    top = read_document(path).mapping(required=["system_libraries", "import_libraries", "targets"])
+    libraries, imports = top["system_libraries"].texts(), top["import_libraries"].texts()
     found = {}
     for triple, node in top["targets"].items():
-        keys = node.mapping(required=["arch", "subsystem_version"])
-        rules = WindowsRules(_version(keys["subsystem_version"]))
-        found[triple] = _target(triple, "windows", keys["arch"].text(), "ucrt", libraries, windows=rules)
+        keys = node.mapping(required=["arch", "subsystem_version", "options"])
+        rules = WindowsRules(_version(keys["subsystem_version"]), imports)
+        options = keys["options"].texts()
+        if not options:
+            raise keys["options"].fail("is empty", expected="at least one build option such as noopt")
+        target = _target(triple, "windows", keys["arch"].text(), "ucrt", libraries, windows=rules)
+        found[triple] = replace(target, options=options)
     return found
 
 

@@ -22,21 +22,32 @@ from pythonbuild.config.toolchains import load_toolchains
 
 @dataclass(frozen=True)
 class Project:
-    """A checkout's configuration. Every property raises ConfigError naming file and key."""
+    """A checkout's configuration. Every property raises ConfigError naming file and key.
+
+    ``system`` is what is built for: ``windows`` has targets and recipes of its own.
+    """
 
     repository: Path
+    system: str = "linux"
 
     @property
     def unix(self) -> Path:
         return self.repository / "cpython-unix"
 
+    @property
+    def windows(self) -> Path:
+        return self.repository / "cpython-windows"
+
     @cached_property
     def sources(self) -> Mapping[str, Source]:
-        return load_sources(self.unix / "sources.yml")
+        sources = load_sources(self.unix / "sources.yml")
+        return {**sources, **load_sources(self.windows / "sources.yml")} if self.system == "windows" else sources
 
     @cached_property
     def targets(self) -> Mapping[str, Target]:
-        """What ``build-linux.py`` can build for."""
+        """What can be built for."""
+        if self.system == "windows":
+            return load_windows_targets(self.windows / "targets.yml")
         return load_targets(self.unix / "targets.yml")
 
     @cached_property
@@ -51,8 +62,8 @@ class Project:
     @cached_property
     def known_targets(self) -> Mapping[str, Target]:
         """What archives can be validated for: also those of other systems."""
-        windows = load_windows_targets(self.repository / "cpython-windows" / "targets.yml")
-        return {**self.targets, **self.macos_targets, **windows}
+        linux, windows = load_targets(self.unix / "targets.yml"), load_windows_targets(self.windows / "targets.yml")
+        return {**linux, **self.macos_targets, **windows}
 
     @cached_property
     def toolchains(self) -> Mapping[str, Toolchain]:
@@ -60,4 +71,6 @@ class Project:
 
     @cached_property
     def recipes(self) -> Mapping[str, Recipe]:
+        if self.system == "windows":
+            return load_recipes(self.windows / "recipes", "build.py")
         return load_recipes(self.unix / "recipes")

@@ -1,4 +1,6 @@
-"""Reads the recipes: every folder of ``cpython-unix/recipes`` that has a ``recipe.yml``.
+"""Reads the recipes: every folder of ``cpython-unix/recipes``, or ``cpython-windows/recipes``, with a ``recipe.yml``.
+
+What a recipe does is a script of bash (``build.sh``), and for Windows, where there is none, of Python (``build.py``).
 
 A folder ``shared`` in it, with a ``recipe.yml`` and a ``build.sh`` of its own, is how the same package is built as
 shared libraries (:mod:`pythonbuild.config.links`). The ordinary build does not see that folder.
@@ -23,13 +25,16 @@ SHARED = "shared"
 _SONAME = re.compile(r"lib[\w.+{}-]+\.so(\.\d+)*")
 
 
-def load_recipes(directory: Path) -> Mapping[str, Recipe]:
-    """Return the recipes by name. Raises ConfigError naming file and key, also for needs that do not exist."""
+def load_recipes(directory: Path, script: str = "build.sh") -> Mapping[str, Recipe]:
+    """Return the recipes by name. Raises ConfigError naming file and key, also for needs that do not exist.
+
+    ``script`` is what the script of a recipe is called.
+    """
     recipes = {}
     nodes = {}
     for path in sorted(directory.glob("*/recipe.yml")):
         node = read_document(path)
-        recipes[path.parent.name] = _recipe(path.parent, node, directory.parent.parent)
+        recipes[path.parent.name] = _recipe(path.parent, node, directory.parent.parent, script)
         nodes[path.parent.name] = node
     for name, recipe in recipes.items():
         for need in recipe.needs:
@@ -48,7 +53,7 @@ def recipes_on(recipes: Mapping[str, Recipe], system: str) -> Mapping[str, Recip
     return {name: replace(recipe, needs=recipe.needs_on.get(system, recipe.needs)) for name, recipe in recipes.items()}
 
 
-def _recipe(directory: Path, node: Node, repository: Path) -> Recipe:
+def _recipe(directory: Path, node: Node, repository: Path, script: str) -> Recipe:
     keys = node.mapping(optional=["source", "needs", "parameters", "includes", "lock", "weight", "resumable",
                                   "memory", "needs_on"])  # fmt: skip
     includes = []
@@ -59,8 +64,8 @@ def _recipe(directory: Path, node: Node, repository: Path) -> Recipe:
                 "no such file or directory", found=element.text(), expected="a path below the repository"
             )
         includes.append(path)
-    if not (directory / "build.sh").is_file():
-        raise node.fail("no build.sh beside it")
+    if not (directory / script).is_file():
+        raise node.fail(f"no {script} beside it")
     return Recipe(
         name=directory.name,
         directory=directory,
