@@ -81,8 +81,10 @@ def make_cross_plan(inputs: PlanInputs) -> Plan:
         sdk,
         toolchain,
         ncurses,
-        *(recipe_step(inputs, recipe, (*before, NCURSES) if recipe.name in _ON_NCURSES else before)
-          for recipe in recipes),
+        *(
+            recipe_step(inputs, recipe, (*before, NCURSES) if recipe.name in _ON_NCURSES else before)
+            for recipe in recipes
+        ),
         setup,
         python,
         cpython,

@@ -138,7 +138,8 @@ _SOURCES = ("--source-dir", "--mirror", "--offline", "--locked")
 @dataclass(frozen=True)
 class Command:
     """One command; ``argument`` holds a metavar for each word that it takes; ``…`` after the last one means more of
-    it, brackets around one that it may be left out. The name of the build itself is "".
+    it, brackets around one that it may be left out. The name of the build itself is "". ``platform`` is whose script
+    has the command, "" for all.
     """
 
     name: str
@@ -146,6 +147,7 @@ class Command:
     description: str
     flags: tuple[str, ...]
     argument: str = ""
+    platform: str = ""
 
 
 COMMANDS = (
@@ -209,6 +211,7 @@ COMMANDS = (
         " Nothing of them is run. docs/building-macos.rst",
         ("--output", "--jobs", "--cache-dir", "--json"),
         "ARCHIVE ARCHIVE",
+        platform="macos",
     ),
     Command(
         "publish",
@@ -258,6 +261,7 @@ COMMANDS = (
         " right. Without --target-triple for aarch64-apple-darwin. docs/building-macos.rst",
         ("--python", "--python-source", "--target-triple", "--environment", "--jobs", "--steps-at-once", "--keep-going",
          "--cache-dir", *_SOURCES, "--log-format", "--json"),
+        platform="macos",
     ),
     Command(
         "compare",
