@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from platform import system
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pythonbuild.cli.render import Screen
 
 _TITLES = {"macos": "macOS", "windows": "Windows"}
-#: Commands that plan a build, which only Linux has so far.
+#: Commands that plan a build.
 _PLANNING = ("", "why", "verify-reproducible")
 
 
@@ -45,7 +46,14 @@ def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> in
 
 
 def _refuse_other_platforms(platform: str, parsed: Arguments) -> None:
-    if platform != "linux" and parsed.command.name in _PLANNING:
+    if parsed.command.name not in _PLANNING:
+        return
+    if platform == "macos":
+        found = system()
+        if found != "Darwin":
+            raise UsageError("macOS is built for on macOS", found=found,
+                             advice="`build-macos.py cross-check` compiles what can be compiled here")  # fmt: skip
+    elif platform != "linux":
         raise UsageError(f"building for {_TITLES[platform]} is not there yet",
                          advice="build-linux.py builds for Linux")  # fmt: skip
 

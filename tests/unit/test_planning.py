@@ -13,13 +13,13 @@ from pythonbuild.config.project import Project
 from pythonbuild.config.recipes import with_needs
 from pythonbuild.config.toolchains import compiled_by
 from pythonbuild.cpython.leaving_out import NO_TK, WITHOUT, LeftOut
+from pythonbuild.darwin_plan import BUILD_PYTHON
 from pythonbuild.distribution.toolchain_archive import Manifest
 from pythonbuild.engine.keys import action_key, dependencies
 from pythonbuild.engine.model import CallAction, PinnedFile, Plan, RecipeAction
 from pythonbuild.engine.trees import scan
 from pythonbuild.environments.base import Environment
 from pythonbuild.errors import DistributionError, UsageError
-from pythonbuild.darwin_plan import BUILD_PYTHON
 from pythonbuild.planning import find_step, lock_names, make_plan
 from pythonbuild.recipe_steps import Interpreter, PlanInputs, ToolchainArchive
 
