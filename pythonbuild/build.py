@@ -21,12 +21,12 @@ from pythonbuild.engine.events import EventSink, Note, Published
 from pythonbuild.engine.executor import LocalExecutor
 from pythonbuild.engine.model import Plan
 from pythonbuild.engine.store import Store
-from pythonbuild.environments.select import choose
 from pythonbuild.errors import OutputError, UsageError
 from pythonbuild.executing import telling_the_end, waiting
-from pythonbuild.planning import find_step, make_plan
-from pythonbuild.preparation import Preparation, cached_bases, fetch_inputs, make_fetcher, prepare, settle_pins
+from pythonbuild.planning import find_step
+from pythonbuild.preparation import Preparation, cached_bases, fetch_inputs, make_fetcher, settle_pins
 from pythonbuild.provenance import write_companions
+from pythonbuild.ways import way_of_this_machine
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,15 @@ def build(request: Request, sink: EventSink) -> list[Path]:
 
     Raises a BuildError: UsageError before anything is done, SourceError before the first step, StepFailedError.
     """
-    started = time.monotonic()
+    started, way = time.monotonic(), way_of_this_machine()
     with output_directory(request.output), _prepared(request, sink) as (preparation, store):
-        environment = choose(request.environment, lambda text: sink(Note(text)), request.cache)
+        environment = way.environment(request, sink)
         try:
-            plan = make_plan(preparation.inputs)
+            plan = way.plan(preparation.inputs)
             shell = find_step(plan, request.debug_shell, "--debug-shell").name if request.debug_shell else ""
             preparation = settle_pins(preparation, waiting(plan, store), fetch=True)
-            preparation = fetch_inputs(preparation, waiting(make_plan(preparation.inputs), store))
-            plan = make_plan(preparation.inputs)
+            preparation = fetch_inputs(preparation, waiting(way.plan(preparation.inputs), store))
+            plan = way.plan(preparation.inputs)
             executor = LocalExecutor(store, environment, sink, jobs=request.jobs, cache=request.cache,
                                      keep_going=request.keep_going, debug_shell=shell,
                                      steps_at_once=request.steps_at_once)  # fmt: skip
@@ -114,12 +114,13 @@ def _remove(directory: Path) -> None:
 def _prepared(request: Request, sink: EventSink) -> Iterator[tuple[Preparation, Store]]:
     project = Project(request.repository, request.system)
     with make_fetcher(request, project, sink) as fetcher, Store(request.cache) as store:
-        yield prepare(request, project, fetcher, sink), store
+        yield way_of_this_machine().prepare(request, project, fetcher, sink), store
 
 
 def _plan_at_hand(preparation: Preparation, store: Store) -> Plan:
     """Return the plan that a build would follow, as far as that can be told without fetching."""
-    return make_plan(settle_pins(preparation, waiting(make_plan(preparation.inputs), store), fetch=False).inputs)
+    plan = way_of_this_machine().plan
+    return plan(settle_pins(preparation, waiting(plan(preparation.inputs), store), fetch=False).inputs)
 
 
 def dry_run(request: Request, sink: EventSink) -> list[PlanRow]:

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Sequence
 
 from pythonbuild.config.model import Target
-from pythonbuild.darwin_plan import Compiler
+from pythonbuild.darwin_plan import AppleCompiler
 from pythonbuild.errors import MachineError, UsageError
 
 _INSTALL = "install Apple's Command Line Tools: xcode-select --install"
@@ -22,7 +22,7 @@ _ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
 _TIMEOUT = 120
 
 
-def find_compiler(target: Target) -> Compiler:
+def find_compiler(target: Target) -> AppleCompiler:
     """Return the compiler and the SDK that a target is built with.
 
     Raises UsageError on another system or another processor than the target's, MachineError for what is missing.
@@ -42,7 +42,7 @@ def find_compiler(target: Target) -> Compiler:
     version = re.search(r"clang version (\d[\w.]*)(?: \(([\w.-]+)\))?", told)
     if version is None:
         raise MachineError(f"{clang}: no Clang", found=told.partition("\n")[0] or "no answer", advice=_INSTALL)
-    return Compiler(
+    return AppleCompiler(
         clang, clangxx, sdk, sdk_name=f"macosx{sdk_version}", sdk_version=sdk_version,
         clang_version=" ".join(filter(None, version.groups())),
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 On a Mac the recipes run on the machine itself, by the compiler of the Command Line Tools (:mod:`.darwin_native`)::
 
-    macos-toolchain ─► zlib, openssl, … ─► cpython
+    macos-toolchain ─► zlib, openssl, … ─► cpython ─► interpreter ─► assemble ─► archive ─► validate
 
 On Linux the same recipes are compiled by Clang in a root filesystem, as far as that goes without an SDK: with the
 headers of macOS' C library and a stub of libSystem, no frameworks, and without ever running what was compiled::
@@ -25,9 +25,10 @@ from pythonbuild.config.recipes import with_needs
 from pythonbuild.cpython.leaving_out import LeftOut
 from pythonbuild.cpython.modules import read_modules
 from pythonbuild.engine.model import CallAction, CallContext, PinnedFile, Plan, Step
-from pythonbuild.planning import cpython_step, modules_file, setup_step
+from pythonbuild.planning import cpython_step, modules_file, plan_with, setup_step
 from pythonbuild.recipe_steps import PlanInputs, recipe_step, root_step
-from pythonbuild.shipping import VALIDATE_CODE, code_files
+from pythonbuild.shipping import VALIDATE_CODE, CompiledBy, code_files
+from pythonbuild.toolchain_steps import Compiler
 
 SDK, TOOLCHAIN, NCURSES, BUILD_PYTHON = "macos-sdk", "macos-toolchain", "macos-ncurses", "build-python"
 #: The source whose file has what can be had of an SDK without Apple.
@@ -43,7 +44,7 @@ _CHECK_CODE = (*VALIDATE_CODE, "darwin_plan.py", "cross_check.py")
 
 
 @dataclass(frozen=True)
-class Compiler:
+class AppleCompiler:
     """Which compiler and SDK ``macos-toolchain`` names: file names, versions, all that its key is to know."""
 
     clang: str
@@ -59,7 +60,14 @@ class Compiler:
 
 
 #: Clang in the root filesystem, with the SDK that ``macos-sdk`` makes.
-CROSS_COMPILER = Compiler("clang", "clang++", "$STEP_TOOLS/sdk")
+CROSS_COMPILER = AppleCompiler("clang", "clang++", "$STEP_TOOLS/sdk")
+
+
+def make_native_plan(inputs: PlanInputs, compiler: AppleCompiler) -> Plan:
+    """Return the plan of a distribution that is built on a Mac."""
+    naming = toolchain_step(inputs, compiler, ())
+    told = CompiledBy(inputs.toolchain.name, (), naming=TOOLCHAIN)
+    return plan_with(inputs, Compiler((naming,), (TOOLCHAIN,), (), told))
 
 
 def make_cross_plan(inputs: PlanInputs) -> Plan:
@@ -99,7 +107,7 @@ def needed_recipes(inputs: PlanInputs) -> list[Recipe]:
     return with_needs(inputs.recipes, catalogue.needed_recipes(inputs.interpreter.version, inputs.target.os))
 
 
-def toolchain_step(inputs: PlanInputs, compiler: Compiler, before: tuple[str, ...]) -> Step:
+def toolchain_step(inputs: PlanInputs, compiler: AppleCompiler, before: tuple[str, ...]) -> Step:
     """Return the step that names the compiler, and tells of it."""
     step = recipe_step(inputs, inputs.recipes[TOOLCHAIN], before)
     return replace(step, parameters={**step.parameters, **compiler.parameters(), "TOOLCHAIN": inputs.toolchain.name})

@@ -51,7 +51,7 @@ from pythonbuild.shipping import (
     smaller_step,
     validate_step,
 )
-from pythonbuild.toolchain_steps import SYSROOT, compiler_of
+from pythonbuild.toolchain_steps import SYSROOT, Compiler, compiler_of
 
 
 def make_plan(inputs: PlanInputs) -> Plan:
@@ -60,12 +60,18 @@ def make_plan(inputs: PlanInputs) -> Plan:
         from pythonbuild.windows.planning import make_windows_plan
 
         return make_windows_plan(inputs)
+    target = inputs.target
+    roots = {target.root: "root", **room_roots(target)}
+    return plan_with(inputs, compiler_of(inputs), [root_step(inputs, root, name) for root, name in roots.items()])
+
+
+def plan_with(inputs: PlanInputs, compiler: Compiler, before_all: Sequence[Step] = ()) -> Plan:
+    """Return the plan of a distribution that a compiler makes; steps that need nothing are ``before_all``."""
     interpreter, target = inputs.interpreter, inputs.target
     catalogue = read_modules(modules_file(inputs.project)).without(inputs.left_out.extensions)
     wanted = catalogue.needed_recipes(interpreter.version, target.os)
     recipes = with_needs(inputs.recipes, wanted)
     check_links(inputs.project.recipes, inputs.link, [recipe.name for recipe in recipes], interpreter.version)
-    compiler = compiler_of(inputs)
     before = compiler.needs
     setup = setup_step(inputs)
     needs = [*before, *(recipe.name for recipe in recipes), setup.name]
@@ -95,8 +101,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
     validate = validate_step(shipment, archive)
     installations = {kind: installation_steps(shipment, assemble, kind) for kind in inputs.archives if kind != "full"}
     steps = (
-        root_step(inputs, target.root, "root"),
-        *(root_step(inputs, root, name) for root, name in room_roots(target).items()),
+        *before_all,
         *compiler.steps,
         *(recipe_step(inputs, recipe, before) for recipe in recipes),
         setup,
@@ -141,6 +146,8 @@ def lock_names(project: Project, target: Target) -> dict[str, str]:
 
 def _build_locks(inputs: PlanInputs) -> dict[str, Lock]:
     """Return the locks of what the compiler runs in (``build``) and of what the sysroot is made from."""
+    if not inputs.target.root:
+        return {}
     root = inputs.locks[f"{inputs.target.root}-{inputs.target.debian_architecture}"]
     return {"build": root, SYSROOT: inputs.locks[inputs.project.recipes[SYSROOT].lock]}
 

@@ -244,7 +244,7 @@ def run_toolchain(arguments: Arguments, repository: Path, screen: Screen) -> int
 def run_cross_check(arguments: Arguments, repository: Path, screen: Screen) -> int:
     import json
 
-    from pythonbuild.macos import CROSS_TARGET, cross_check
+    from pythonbuild.cross_build import CROSS_TARGET, cross_check
 
     request = make_request(arguments, repository)
     request = dataclasses.replace(request, target_triple=arguments["target_triple"] or CROSS_TARGET)

@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from platform import system
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from pythonbuild.cli.failures import Failure
     from pythonbuild.cli.render import Screen
 
-_TITLES = {"macos": "macOS"}
-#: Commands that plan a build, which macOS has not got yet.
+#: Commands that plan a build.
 _PLANNING = ("", "why", "verify-reproducible")
 
 
@@ -45,9 +45,12 @@ def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> in
 
 
 def _refuse_other_platforms(platform: str, parsed: Arguments) -> None:
-    if platform in _TITLES and parsed.command.name in _PLANNING:
-        raise UsageError(f"building for {_TITLES[platform]} is not there yet",
-                         advice="build-linux.py builds for Linux")  # fmt: skip
+    if platform != "macos" or parsed.command.name not in _PLANNING:
+        return
+    found = system()
+    if found != "Darwin":
+        raise UsageError("macOS is built for on macOS", found=found,
+                         advice="`build-macos.py cross-check` compiles what can be compiled here")  # fmt: skip
 
 
 def main(platform: str, repository: str, arguments: Sequence[str]) -> int:

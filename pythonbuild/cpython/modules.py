@@ -131,11 +131,14 @@ class ExtensionModule:
 
 @dataclass(frozen=True)
 class ModuleCatalogue:
-    """The whole file. ``substitutions`` are the values of ``@NAME@`` placeholders inside CPython's module lines."""
+    """The whole file. ``substitutions`` are the values of ``@NAME@`` placeholders inside CPython's module lines, and
+    ``substitutions_on`` by system those that are others there.
+    """
 
     file: Path
     modules: Mapping[str, ExtensionModule]
     substitutions: Mapping[str, str]
+    substitutions_on: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def existing(self, version: str) -> dict[str, ExtensionModule]:
         """Return the modules that CPython of this version is said to have."""
@@ -154,14 +157,16 @@ class ModuleCatalogue:
 
 def read_modules(path: Path) -> ModuleCatalogue:
     """Read the extension modules' file. Raises ConfigError naming file and key."""
-    document = read_document(path).mapping(required=("modules",), optional=("substitutions",))
+    document = read_document(path).mapping(required=("modules",), optional=("substitutions", *SYSTEMS))
     substitutions = document["substitutions"].text_map() if "substitutions" in document else {}
+    others = {system: document[system].mapping(required=("substitutions",))["substitutions"].text_map()
+              for system in SYSTEMS if system in document}  # fmt: skip
     modules = {name: _read_module(name, node) for name, node in document["modules"].items()}
     for module in modules.values():
-        others = [*module.imports, *filter(None, [module.instead_of])]
-        if unknown := [name for name in others if name not in modules]:
+        named = [*module.imports, *filter(None, [module.instead_of])]
+        if unknown := [name for name in named if name not in modules]:
             raise document["modules"].fail(f"{module.name}: names a module that is not in this file", found=unknown[0])
-    return ModuleCatalogue(path, modules, substitutions)
+    return ModuleCatalogue(path, modules, substitutions, others)
 
 
 def _read_module(name: str, node: Node) -> ExtensionModule:

@@ -18,6 +18,9 @@ if [ -d "$DEPS/lib/tk8.6" ]; then
     export TCLTK_LIBS="-ltk8.6 -ltkstub8.6 -ltcl8.6 -ltclstub8.6 -lz -framework Cocoa -framework Carbon -framework IOKit -framework QuartzCore"
 fi
 
+# The SDK has a libffi, which configure would take: ours is younger, and the same everywhere.
+arguments+=(ac_cv_header_ffi_h=no)
+
 # Every name that a dependency defines stays inside: what the linker of Linux is told by --exclude-libs.
 "$NM" -gUj "$DEPS"/lib/*.a 2> /dev/null | grep '^_' | LC_ALL=C sort -u > hidden-symbols.txt
 export LDFLAGS_NODIST=-Wl,-unexported_symbols_list,hidden-symbols.txt

@@ -90,7 +90,7 @@ SHEBANG = """#!/bin/sh
 ' '''
 """
 
-#: A script's own directory, whatever links lead to it; and the same without realpath, which macOS before 13 has not got.
+#: A script's own directory, whatever links lead to it; and the same without realpath, which macOS 12 has not got.
 OWN_DIRECTORY = '$(dirname -- "$(realpath -- "$0")")'
 PORTABLE_DIRECTORY = (
     '$(f=$0; while [ -L "$f" ]; do d=$(dirname -- "$f"); f=$(readlink "$f"); '

@@ -38,6 +38,8 @@ END
         CLANG_VERSION=$("$CLANG" --version | sed -n 's/.*clang version \([0-9.]*\).*/\1/p')
         SDK_VERSION=$(cat "$STEP_TOOLS/sdk/version") SDK_NAME=macosx$SDK_VERSION
         ;;
+    # What those who link our objects are told.
+    *) printf '%s\n' "-Wl,-headerpad_max_install_names" > "$bin/$TARGET_TRIPLE.cfg" ;;
 esac
 printf '%s\n' '#!/bin/sh' "exec \"$CLANG\" $options \"\$@\"" > "$bin/$TARGET_TRIPLE-clang"
 printf '%s\n' '#!/bin/sh' "exec \"$CLANGXX\" $options \"\$@\"" > "$bin/$TARGET_TRIPLE-clang++"

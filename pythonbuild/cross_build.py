@@ -1,35 +1,18 @@
-"""Builds for macOS: from a request to what comes of it, as :mod:`pythonbuild.build` tells it for Linux.
-
-:func:`cross_check` compiles on Linux what can be compiled there. Everything that the command line can ask for is a
-function; they emit events and return data; they never print.
-"""
+"""The command ``cross-check``: compile for macOS on Linux what can be compiled there, and look at what comes out."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 
-from pythonbuild.config.native_targets import CROSS, compiled_on, find_macos_target
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
-from pythonbuild.darwin_plan import make_cross_plan
-from pythonbuild.engine.events import EventSink, Note
+from pythonbuild.engine.events import EventSink
 from pythonbuild.engine.executor import LocalExecutor
 from pythonbuild.engine.store import Store
-from pythonbuild.environments.select import choose
 from pythonbuild.executing import telling_the_end, waiting
-from pythonbuild.preparation import (
-    Files,
-    Preparation,
-    cached_bases,
-    choose_interpreter,
-    fetch_inputs,
-    load_locks,
-    make_fetcher,
-    settle_pins,
-)
-from pythonbuild.recipe_steps import PlanInputs
-from pythonbuild.sources.fetch import Fetcher
+from pythonbuild.preparation import fetch_inputs, make_fetcher, settle_pins
+from pythonbuild.ways import CROSS_WAY
 
 #: What is compiled for where nobody names a target: the macOS of today's machines.
 CROSS_TARGET = "aarch64-apple-darwin"
@@ -57,13 +40,13 @@ def cross_check(request: Request, sink: EventSink) -> CrossChecked:
     started = time.monotonic()
     project = Project(request.repository)
     with make_fetcher(request, project, sink) as fetcher, Store(request.cache) as store:
-        preparation = prepare_cross(request, project, fetcher, sink)
-        environment = choose(request.environment, lambda text: sink(Note(text)), request.cache)
+        preparation = CROSS_WAY.prepare(request, project, fetcher, sink)
+        environment = CROSS_WAY.environment(request, sink)
         try:
-            plan = make_cross_plan(preparation.inputs)
+            plan = CROSS_WAY.plan(preparation.inputs)
             preparation = settle_pins(preparation, waiting(plan, store), fetch=True)
-            preparation = fetch_inputs(preparation, waiting(make_cross_plan(preparation.inputs), store))
-            plan = make_cross_plan(preparation.inputs)
+            preparation = fetch_inputs(preparation, waiting(CROSS_WAY.plan(preparation.inputs), store))
+            plan = CROSS_WAY.plan(preparation.inputs)
             executor = LocalExecutor(store, environment, sink, jobs=request.jobs, cache=request.cache,
                                      keep_going=request.keep_going, steps_at_once=request.steps_at_once)  # fmt: skip
             with telling_the_end(sink, started, executor):
@@ -74,20 +57,3 @@ def cross_check(request: Request, sink: EventSink) -> CrossChecked:
             environment.close()
     version = preparation.inputs.interpreter.version
     return CrossChecked(request.target_triple, version, time.monotonic() - started, lines)
-
-
-def prepare_cross(request: Request, project: Project, fetcher: Fetcher, sink: EventSink) -> Preparation:
-    """Understand a request for a cross check. Raises UsageError for a target that is not macOS'."""
-    chosen = next(item for item in project.macos_toolchains.values() if item.toolchain.kind == CROSS)
-    target = compiled_on(find_macos_target(project.macos_targets, request.target_triple), chosen, project.targets)
-    files = Files(fetcher, cached_bases)
-    inputs = PlanInputs(
-        project=project,
-        target=target,
-        toolchain=chosen.toolchain,
-        options=request.options,
-        interpreter=choose_interpreter(request, project, fetcher, sink),
-        locks=load_locks(request, project, target),
-        files=files,
-    )
-    return Preparation(inputs, files, request, sink)
