@@ -84,6 +84,7 @@ def main() -> None:
     source.mkdir()
     epoch = unpack(Path(os.environ["STEP_SOURCES"]) / os.environ["SOURCE_ARCHIVE"], source)
     os.environ["SOURCE_DATE_EPOCH"] = str(epoch)
+    os.environ.pop("MAKEFLAGS", None)  # GNU make's jobserver; nmake looks at the same variable, and knows none
     for patch in sorted((HERE / "patches").glob("*.patch")):
         print(f"applying {patch.name}", flush=True)
         apply_patch(source, patch.read_bytes(), patch.name)

@@ -84,8 +84,10 @@ class Description:
         return Description(**{**value, "builtin": builtin, "transformations": transformations, **lists})
 
 
-def describe(version: str, options: Options, platform: str, catalogue: Catalogue, builtins: Sequence[BuiltinModule],
-             dropped: Mapping[str, str], work: Worktree, stale: tuple[str, ...], core: Core) -> Description:  # fmt: skip
+def describe(
+    version: str, options: Options, platform: str, catalogue: Catalogue, builtins: Sequence[BuiltinModule],
+    dropped: Mapping[str, str], work: Worktree, stale: tuple[str, ...], core: Core,
+) -> Description:  # fmt: skip
     """Return the description of a finished edit."""
     modules = catalogue.modules_in(version)
     builtin = {each.module.name: _builtin(each, catalogue) for each in builtins}
