@@ -158,7 +158,7 @@ def _prepare_windows(request: Request, project: Project, fetcher: Fetcher, sink:
         sink(Note(note))
     toolchain = toolchain_of(tools)
     target = compiled_by(target, toolchain)
-    options = _options(request, target, toolchain, sink)
+    options = choose_options(request, target, toolchain, sink)
     check_windows_options(options)
     check_options("--options", options, target.options)
     interpreter = choose_interpreter(request, project, fetcher, sink, settle=settle)
