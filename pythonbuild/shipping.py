@@ -48,13 +48,14 @@ class CompiledBy:
     """The toolchain as PYTHON.json tells it; ``steps`` are those whose trees hold the compiler.
 
     ``sources`` are what a bootstrapped one was made from, in how many ``stages``. A packaged one is in the root
-    filesystem, with its tools.
+    filesystem, with its tools. ``naming`` is the step that names the compiler and records what it is.
     """
 
     name: str
     steps: tuple[str, ...]
     sources: tuple[Origin, ...] = ()
     stages: int = 1
+    naming: str = "toolchain"
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ def smaller_step(left_out: LeftOut, cpython: Step) -> Step:
 
 def interpreter_step(shipment: Shipment) -> Step:
     """Return the step that asks the built interpreter what it is; its tree holds ``interpreter.json``."""
-    root = room_roots(shipment.target)[shipment.target.rooms[SYSTEM]]
+    rooms = shipment.target.rooms
+    root = room_roots(shipment.target)[rooms[SYSTEM]] if SYSTEM in rooms else ""
 
     def run(context: CallContext) -> None:
         from pythonbuild.cpython.readback import read_build
@@ -137,7 +139,8 @@ def interpreter_step(shipment: Shipment) -> Step:
 
         tree = context.tree(shipment.cpython)
         _place_libraries(context, shipment.link, context.work)  # nobody has put them beside the interpreter yet
-        room = Room(context.environment, context.tree(root), context.digest(root), context.work)
+        place, digest = (context.tree(root), context.digest(root)) if root else (None, "")
+        room = Room(context.environment, place, digest, context.work)
         facts = ask_interpreter(room, tree, interpreter_path(read_build(tree / "build")))
         text = json.dumps(facts, indent=2, sort_keys=True) + "\n"
         (context.out / _FACTS).write_text(text, encoding="utf-8", newline="\n")
@@ -145,7 +148,7 @@ def interpreter_step(shipment: Shipment) -> Step:
     return Step(
         name=f"interpreter-{shipment.suffix}",
         action=CallAction(run),
-        needs=(shipment.cpython, root, *sorted(shipment.link)),
+        needs=(shipment.cpython, *([root] if root else []), *sorted(shipment.link)),
         files=code_files(shipment.project.repository, *_INTERPRETER_CODE),
         parameters={"version": shipment.version},
         target=shipment.target.triple,
@@ -171,12 +174,12 @@ def assemble_step(shipment: Shipment, interpreter: Step) -> Step:
         from pythonbuild.distribution.assemble import DistributionFacts, assemble
 
         tree = context.tree(shipment.cpython)
-        toolchain = context.tree("toolchain") / "tools" / "toolchain.json"
-        compiler = context.tree("toolchain") / "tools/bin" / f"{shipment.target.triple}.cfg"
+        toolchain = context.tree(shipment.compiler.naming) / "tools" / "toolchain.json"
+        compiler = context.tree(shipment.compiler.naming) / "tools/bin" / f"{shipment.target.triple}.cfg"
         facts = DistributionFacts(
             target=shipment.target,
             options=shipment.options,
-            components=_components(shipment),
+            components=components(shipment),
             epoch=source_epoch(tree),
             toolchain={**json.loads(toolchain.read_text(encoding="utf-8")), **_toolchain(shipment, context)},
             ldflags=tuple(word for word in compiler.read_text("utf-8").split() if word.startswith("-Wl,")),
@@ -193,7 +196,13 @@ def assemble_step(shipment: Shipment, interpreter: Step) -> Step:
     return Step(
         name=f"assemble-{shipment.suffix}",
         action=CallAction(run),
-        needs=(shipment.cpython, *shipment.compiler.steps, "toolchain", interpreter.name, *shipment.dependencies),
+        needs=(
+            shipment.cpython,
+            *shipment.compiler.steps,
+            shipment.compiler.naming,
+            interpreter.name,
+            *shipment.dependencies,
+        ),
         files=(
             InputFile(modules.name, modules),
             *_materials(shipment).files(),
@@ -218,7 +227,7 @@ def _toolchain(shipment: Shipment, context: CallContext) -> dict[str, object]:
     return told
 
 
-def _components(shipment: Shipment) -> dict[str, Component]:
+def components(shipment: Shipment) -> dict[str, Component]:
     file = shipment.interpreter_file
     pins = {pin.sha256: pin for pin in shipment.interpreter_source.pins}
     # What --python-source gave has no pin: its hash and name are what can be said of it.
@@ -233,7 +242,7 @@ def _components(shipment: Shipment) -> dict[str, Component]:
 
 def _described(shipment: Shipment) -> dict[str, str]:
     """Return what PYTHON.json says of the sources, the target and the options, for the key."""
-    described = {f"component {name}": repr(component) for name, component in _components(shipment).items()}
+    described = {f"component {name}": repr(component) for name, component in components(shipment).items()}
     described |= _materials(shipment).parameters()
     described["toolchain"] = repr(shipment.compiler)
     described |= {f"link {name}": repr(linked) for name, linked in sorted(shipment.link.items())}
@@ -245,7 +254,7 @@ def _described(shipment: Shipment) -> dict[str, str]:
 
 
 def _materials(shipment: Shipment) -> Materials:
-    interpreter = _components(shipment)["cpython"].pin
+    interpreter = components(shipment)["cpython"].pin
     return Materials(shipment.project, shipment.version, interpreter, shipment.recipes, shipment.pin, shipment.locks)
 
 
@@ -269,6 +278,7 @@ def validate_step(shipment: Shipment, archive: Step) -> Step:
     """
     modules = shipment.project.unix / "extension-modules.yml"
     system = {name: linked for name, linked in shipment.link.items() if linked.kind == SYSTEM_LINK}
+    sysroots = ("sysroot",) if shipment.target.sysroot else ()
 
     def run(context: CallContext) -> None:
         from pythonbuild.validation.room import Room, make_rooms
@@ -289,7 +299,7 @@ def validate_step(shipment: Shipment, archive: Step) -> Step:
             next((context.tree(archive.name) / "dist").iterdir()),
             shipment.target,
             work=unpacked,
-            sysroot=context.tree("sysroot") / "tools" / "sysroot",
+            sysroot=context.tree("sysroot") / "tools" / "sysroot" if sysroots else None,
             expected=expected_linkages(modules, shipment.version, shipment.target.os),
             rooms=made,
             note=context.log,
@@ -300,7 +310,7 @@ def validate_step(shipment: Shipment, archive: Step) -> Step:
     return Step(
         name=f"validate-{shipment.suffix}",
         action=CallAction(run),
-        needs=(archive.name, "sysroot", *room_roots(shipment.target).values(), *sorted(system)),
+        needs=(archive.name, *sysroots, *room_roots(shipment.target).values(), *sorted(system)),
         files=(
             InputFile(modules.name, modules),
             *(InputFile(f"docs/schemas/{path.name}", path) for path in schema_files()),

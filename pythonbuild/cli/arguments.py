@@ -33,12 +33,16 @@ class Value:
 
 @dataclass(frozen=True)
 class Arguments:
-    """What the user said: ``words`` follow the command. ``show`` is "help" or "version" when that was asked for."""
+    """What the user said: ``words`` follow the command. ``show`` is "help" or "version" when that was asked for.
+
+    ``platform`` is what the script that was started builds for: linux, macos, windows.
+    """
 
     command: Command
     words: tuple[str, ...]
     values: Mapping[str, Value]
     show: str = ""
+    platform: str = "linux"
 
     @property
     def argument(self) -> str:
@@ -52,12 +56,14 @@ class Arguments:
         return self.values[name].origin
 
 
-def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Arguments:
+def parse(arguments: Sequence[str], environ: Mapping[str, str], platform: str = "linux") -> Arguments:
     """Return the checked arguments. Raises UsageError."""
     words, given, show = _split(arguments)
     command = _find_command(words)
+    if command.platform not in ("", platform):
+        raise UsageError(f"{command.name} is a command of build-{command.platform}.py", advice="start it with that")
     if show:
-        return Arguments(command, (), {}, show)
+        return Arguments(command, (), {}, show, platform)
     _count_words(command, words[1:])
     _refuse_empty(command, words[1:])
     for flag in given:
@@ -66,7 +72,7 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Arguments:
                              advice=f"{command.name} --help tells its flags".strip())  # fmt: skip
     values = {option.name: _value(option, given, environ) for option in OPTIONS if option.flag in command.flags}
     _refuse_contradictions(values)
-    return Arguments(command, tuple(words[1:]), values)
+    return Arguments(command, tuple(words[1:]), values, platform=platform)
 
 
 def _count_words(command: Command, words: Sequence[str]) -> None:

@@ -37,12 +37,16 @@ class Finding:
     advice: str = ""
 
 
-def examine(cache: Path, environment: str) -> list[Finding]:
+def examine(cache: Path, environment: str, builds_for: str = "linux", repository: Path = Path()) -> list[Finding]:
     """Return all findings about this machine; ``environment`` is the one that builds shall use."""
     findings = [check_python(), check_cores(), check_memory(), check_space(cache)]
+    if builds_for == "windows":
+        findings += check_windows(cache, repository)
     if host.MACOS or host.WINDOWS:
         return [*findings, *check_native(cache)]
-    return [*findings, *check_environments(environment), check_mirror(), check_gpgv()]
+    if builds_for == "linux":
+        findings += [*check_environments(environment), check_mirror(), check_gpgv()]
+    return findings
 
 
 def report(findings: Iterable[Finding]) -> list[str]:
@@ -137,6 +141,31 @@ def check_links(place: Path) -> Finding:
             advice = "trees with some need it: turn on the Developer Mode in Windows' settings"
             return Finding("symbolic links", "limited", f"cannot be made here ({error.strerror})", advice)
     return Finding("symbolic links", "ok", "can be made")
+
+
+def check_windows(cache: Path, repository: Path) -> list[Finding]:
+    """Look for Visual Studio, its compiler, the SDK, Perl and NASM, and at the path of the cache."""
+    from pythonbuild.config.project import Project
+    from pythonbuild.errors import BuildError
+    from pythonbuild.windows.host import Host
+    from pythonbuild.windows.places import check_place
+    from pythonbuild.windows.tools import PROCESSORS, find_tools, read_needed
+
+    host, needed = Host(), read_needed(Project(repository).windows)
+    findings = []
+    try:
+        tools = find_tools(host, needed, PROCESSORS.get(host.machine, "x86_64"))
+        findings = [Finding(name, "ok", version) for name, version in tools.versions.items()]
+        parted = (note.partition(": ") for note in tools.notes)
+        findings += [Finding(name, "limited", note) for name, _, note in parted]
+    except BuildError as error:
+        findings.append(Finding("tools", "missing", str(error)))
+    try:
+        check_place("--cache-dir", cache, needed.longest_cache_path)
+        findings.append(Finding("cache path", "ok", str(cache)))
+    except BuildError as error:
+        findings.append(Finding("cache path", "missing", str(error)))
+    return findings
 
 
 def check_mirror() -> Finding:

@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from platform import system
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from pythonbuild.cli.failures import Failure
     from pythonbuild.cli.render import Screen
 
-_TITLES = {"macos": "macOS", "windows": "Windows"}
-#: Commands that plan a build, which only Linux has so far.
+#: Commands that plan a build.
 _PLANNING = ("", "why", "verify-reproducible")
 
 
@@ -33,7 +33,7 @@ def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> in
     """Answer what needs no installed package: help, version and wrong usage. None when there is more to do."""
     script = f"build-{platform}.py"
     try:
-        parsed = parse(arguments, os.environ)
+        parsed = parse(arguments, os.environ, platform)
         if parsed.show == "help":
             return _put(sys.stdout, help_text(parsed.command, script), 0)
         if parsed.show == "version":
@@ -45,9 +45,12 @@ def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> in
 
 
 def _refuse_other_platforms(platform: str, parsed: Arguments) -> None:
-    if platform != "linux" and parsed.command.name in _PLANNING:
-        raise UsageError(f"building for {_TITLES[platform]} is not there yet",
-                         advice="build-linux.py builds for Linux")  # fmt: skip
+    if platform != "macos" or parsed.command.name not in _PLANNING:
+        return
+    found = system()
+    if found != "Darwin":
+        raise UsageError("macOS is built for on macOS", found=found,
+                         advice="`build-macos.py cross-check` compiles what can be compiled here")  # fmt: skip
 
 
 def main(platform: str, repository: str, arguments: Sequence[str]) -> int:
@@ -58,7 +61,7 @@ def main(platform: str, repository: str, arguments: Sequence[str]) -> int:
     _catch_signals()
     from pythonbuild.cli.commands import make_screen
 
-    parsed = parse(arguments, os.environ)
+    parsed = parse(arguments, os.environ, platform)
     screen = make_screen(parsed)
     return _guarded(f"build-{platform}.py", Path(repository), parsed, screen)
 

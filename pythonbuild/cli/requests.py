@@ -27,10 +27,11 @@ def make_request(arguments: Arguments, repository: Path) -> Request:
         repository=repository,
         python=value("--python"),
         python_source=value("--python-source"),
-        target_triple=value("--target-triple") or machine_triple(),
+        target_triple=value("--target-triple") or machine_triple(arguments.platform),
+        system=arguments.platform,
         options=value("--options"),
         optimized=_optimized(arguments),
-        environment=value("--environment"),
+        environment="native" if arguments.platform == "windows" else value("--environment"),
         jobs=value("--jobs") or usable_cores(),
         steps_at_once=value("--steps-at-once") or 0,
         cache=cache_directory(arguments, repository),
@@ -100,11 +101,12 @@ def cache_directory(arguments: Arguments, repository: Path) -> Path:
     return chosen.value if chosen and chosen.value else repository / "build"
 
 
-def machine_triple() -> str:
-    """Return the target triple of the machine that this runs on."""
+def machine_triple(platform_name: str = "") -> str:
+    """Return the target triple of the machine that this runs on; of its processor and Windows for that script."""
     machine = platform.machine().lower()
     arch = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
-    system = {"Darwin": "apple-darwin", "Windows": "pc-windows-msvc"}.get(platform.system(), "unknown-linux-gnu")
+    own = "Windows" if platform_name == "windows" else platform.system()
+    system = {"Darwin": "apple-darwin", "Windows": "pc-windows-msvc"}.get(own, "unknown-linux-gnu")
     return f"{arch}-{system}"
 
 

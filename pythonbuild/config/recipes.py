@@ -1,4 +1,6 @@
-"""Reads the recipes: every folder of ``cpython-unix/recipes`` that has a ``recipe.yml``.
+"""Reads the recipes: every folder of ``cpython-unix/recipes``, or ``cpython-windows/recipes``, with a ``recipe.yml``.
+
+What a recipe does is a script of bash (``build.sh``), and for Windows, where there is none, of Python (``build.py``).
 
 A folder ``shared`` in it, with a ``recipe.yml`` and a ``build.sh`` of its own, is how the same package is built as
 shared libraries (:mod:`pythonbuild.config.links`). The ordinary build does not see that folder.
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pythonbuild.config.document import Node, read_document
@@ -15,29 +18,44 @@ from pythonbuild.config.model import Recipe, SharedBuild
 
 _DEFAULT_WEIGHT = 30.0
 _DEFAULT_MEMORY = 512
+#: The systems besides Linux that recipes are for.
+_SYSTEMS = ("macos",)
 #: The folder of a recipe that says how shared libraries are built, and what a soname looks like.
 SHARED = "shared"
 _SONAME = re.compile(r"lib[\w.+{}-]+\.so(\.\d+)*")
 
 
-def load_recipes(directory: Path) -> Mapping[str, Recipe]:
-    """Return the recipes by name. Raises ConfigError naming file and key, also for needs that do not exist."""
+def load_recipes(directory: Path, script: str = "build.sh") -> Mapping[str, Recipe]:
+    """Return the recipes by name. Raises ConfigError naming file and key, also for needs that do not exist.
+
+    ``script`` is what the script of a recipe is called.
+    """
     recipes = {}
     nodes = {}
     for path in sorted(directory.glob("*/recipe.yml")):
         node = read_document(path)
-        recipes[path.parent.name] = _recipe(path.parent, node, directory.parent.parent)
+        recipes[path.parent.name] = _recipe(path.parent, node, directory.parent.parent, script)
         nodes[path.parent.name] = node
     for name, recipe in recipes.items():
         for need in recipe.needs:
             if need not in recipes:
                 raise nodes[name].fail(f"needs: unknown recipe {need!r}", expected=f"one of {', '.join(recipes)}")
+        for system, needs in recipe.needs_on.items():
+            for need in needs:
+                if need not in recipes:
+                    raise nodes[name].fail(f"needs_on.{system}: unknown recipe {need!r}",
+                                           expected=f"one of {', '.join(recipes)}")  # fmt: skip
     return recipes
 
 
-def _recipe(directory: Path, node: Node, repository: Path) -> Recipe:
+def recipes_on(recipes: Mapping[str, Recipe], system: str) -> Mapping[str, Recipe]:
+    """Return the recipes with the needs that they have on an operating system."""
+    return {name: replace(recipe, needs=recipe.needs_on.get(system, recipe.needs)) for name, recipe in recipes.items()}
+
+
+def _recipe(directory: Path, node: Node, repository: Path, script: str) -> Recipe:
     keys = node.mapping(optional=["source", "needs", "parameters", "includes", "lock", "weight", "resumable",
-                                  "memory"])  # fmt: skip
+                                  "memory", "needs_on"])  # fmt: skip
     includes = []
     for element in keys["includes"].elements() if "includes" in keys else []:
         path = repository / element.text()
@@ -46,8 +64,8 @@ def _recipe(directory: Path, node: Node, repository: Path) -> Recipe:
                 "no such file or directory", found=element.text(), expected="a path below the repository"
             )
         includes.append(path)
-    if not (directory / "build.sh").is_file():
-        raise node.fail("no build.sh beside it")
+    if not (directory / script).is_file():
+        raise node.fail(f"no {script} beside it")
     return Recipe(
         name=directory.name,
         directory=directory,
@@ -60,6 +78,10 @@ def _recipe(directory: Path, node: Node, repository: Path) -> Recipe:
         shared=_shared_build(directory / SHARED),
         resumable=keys["resumable"].boolean() if "resumable" in keys else False,
         memory=keys["memory"].integer() if "memory" in keys else _DEFAULT_MEMORY,
+        needs_on={
+            system: node.texts()
+            for system, node in (keys["needs_on"].mapping(optional=_SYSTEMS) if "needs_on" in keys else {}).items()
+        },
     )
 
 

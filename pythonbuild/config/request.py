@@ -8,7 +8,7 @@ from typing import Literal
 
 #: What can be packed; pythonbuild/distribution/kinds.py says what each holds.
 ARCHIVE_KINDS = ("full", "install_only", "install_only_stripped")
-EnvironmentName = Literal["auto", "docker", "sandbox"]
+EnvironmentName = Literal["auto", "docker", "sandbox", "native"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Request:
     ``profile_task``. ``link`` are the dependencies that are not linked statically, each with ``shared`` or ``system``.
     ``toolchain`` is a toolchain's name or kind, ``compiler`` clang or gcc, "" for what the toolchain has; ``stages`` is
     how often a bootstrapped Clang is compiled, and ``toolchain_archive`` one that was exported, to be used instead.
+    ``system`` is what is built for, and on: ``linux``, ``macos``, ``windows``.
     ``without`` are extension modules, sorted, that are left out; so are CPython's tests with ``no_tests``, and all that
     is there for Tk with ``no_tk``.
     """
@@ -56,3 +57,4 @@ class Request:
     toolchain_archive: str = ""
     no_tests: bool = False
     no_tk: bool = False
+    system: str = "linux"

@@ -24,7 +24,8 @@ _TEXTS = (
 )
 
 #: How the triples end that another script builds for, on its own system.
-_BUILT_ELSEWHERE = {"-apple-darwin": "build-macos.py, on macOS", "-pc-windows-msvc": "build-windows.py, on Windows"}
+_BUILT_ELSEWHERE = {"-apple-darwin": "build-macos.py, on macOS", "-pc-windows-msvc": "build-windows.py, on Windows",
+                    "-linux-gnu": "build-linux.py, on Linux"}  # fmt: skip
 
 
 def load_targets(path: Path) -> Mapping[str, Target]:
@@ -59,7 +60,7 @@ def find_target(targets: Mapping[str, Target], triple: str) -> Target:
         return targets[triple]
     for ending, place in _BUILT_ELSEWHERE.items():
         if triple.endswith(ending):
-            raise UsageError("--target-triple: cannot be built on Linux", found=triple,
+            raise UsageError("--target-triple: is built by another script", found=triple,
                              expected=f"one of {', '.join(targets)}", advice=f"build it by {place}")  # fmt: skip
     near = difflib.get_close_matches(triple, targets, 1)
     advice = f"did you mean {near[0]}?" if near else "docs/adding-a-target.rst tells how to add one"

@@ -107,6 +107,10 @@ class BuildFacts:
 def read_build(directory: Path) -> BuildFacts:
     """Read what the cpython recipe left in ``build/``. Raises DistributionError when its parts do not fit together."""
     dump = _read_dump(directory / DUMP)
+    if dump.get("system") == "windows":
+        from pythonbuild.cpython.windows_readback import read_windows_build
+
+        return read_windows_build(directory, dump)
     lists, texts = dump["lists"], dump["texts"]
     setup = dump["setup"]
     inittab = parse_inittab((directory / INITTAB_SOURCE).read_text(encoding="utf-8"))

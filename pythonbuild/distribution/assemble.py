@@ -122,7 +122,7 @@ def assemble(
     extensions = {name: entries.extension(extension) for name, extension in sorted(build.extensions.items())}
     for library in libraries.used.values():
         place_file(library.file, top / library.path)
-    licences = _Licences(top, cpython_tree, dependency_trees, facts.components)
+    licences = Licences(top, cpython_tree, dependency_trees, facts.components)
     licences.place([_CPYTHON, *libraries.recipes()])
     tcl = _tcl_scripts(top / "install")
     shutil.copyfile(Path(__file__).with_name(_RUN_TESTS), top / "build" / _RUN_TESTS)
@@ -280,7 +280,7 @@ def _in_build(paths: Iterable[str]) -> list[str]:
     return [f"build/{path}" for path in paths]
 
 
-class _Licences:
+class Licences:
     """Places the licence texts and knows which recipe's text is where."""
 
     def __init__(self, top: Path, cpython_tree: Path, trees: Mapping[str, Path],
@@ -329,7 +329,7 @@ def _tcl_scripts(install: Path) -> tuple[str, ...]:
 
 
 def _document(build: BuildFacts, facts: DistributionFacts, core: CoreEntry, extensions: Mapping[str, ExtensionEntry],
-              libraries: _Libraries, licences: _Licences, tcl: tuple[str, ...],
+              libraries: _Libraries, licences: Licences, tcl: tuple[str, ...],
               profile: ProfileEntry | None) -> PythonJson:  # fmt: skip
     major_minor = ".".join(build.version.split(".")[:2])
     abi = f"python{major_minor}{build.variables.get('ABIFLAGS', '')}"
@@ -372,7 +372,7 @@ def _document(build: BuildFacts, facts: DistributionFacts, core: CoreEntry, exte
     )
 
 
-def _with_licences(entry: ExtensionEntry, libraries: _Libraries, licences: _Licences) -> ExtensionEntry:
+def _with_licences(entry: ExtensionEntry, libraries: _Libraries, licences: Licences) -> ExtensionEntry:
     """Return the entry with the licences of the dependencies it links; CPython's own holds for every module."""
     paths = [link.path_static or link.path_dynamic or "" for link in entry.links]
     recipes = sorted({libraries.used[path].recipe for path in paths if path in libraries.used})
@@ -385,7 +385,7 @@ def _with_licences(entry: ExtensionEntry, libraries: _Libraries, licences: _Lice
     )
 
 
-def _source(recipe: str, libraries: _Libraries, licences: _Licences) -> SourceEntry:
+def _source(recipe: str, libraries: _Libraries, licences: Licences) -> SourceEntry:
     component = licences.component(recipe)
     source, pin = component.source, component.pin
     return SourceEntry(

@@ -5,6 +5,8 @@
     python/bin  python/include  python/lib  python/share
     python/share/licenses/python3.13/LICENSE.<source>.txt
 
+and for Windows as PC/layout lays it out (``python.exe``, ``DLLs``, ``Lib``, ``include``, ``libs``, ``tcl``),
+
 without what only serves the tests of CPython itself, and without static libraries. The licence texts travel with the
 installation, in the folder that distributions keep such texts in; a directory beside ``bin`` would land in the root of
 whatever the archive is unpacked over. Nothing has to be rewritten: all that an installation says of its own place is
@@ -12,12 +14,13 @@ relative to ``python/install``, which has become ``python``.
 
 ``install_only_stripped`` has no debug information in its programs and libraries. Symbol tables stay: profilers, crash
 reports and debuggers name functions by them, and they are all that is left to find them by. So does the unwind table,
-which is loaded memory.
+which is loaded memory. On Windows debug information is in files of its own (``.pdb``), which are left out.
 """
 
 from __future__ import annotations
 
 import fnmatch
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +37,8 @@ TEST_PACKAGES = (
 )  # fmt: skip
 #: Extension modules that only these tests import; the last three are examples that are built for them.
 TEST_MODULES = ("_ctypes_test", "_test*", "_xxtestfuzz", "xxlimited", "xxlimited_35", "xxsubtype")
+#: What the standard library is called on Windows; extension modules are beside it, in DLLs.
+WINDOWS_STDLIB = "Lib"
 #: What else is left out, by patterns of paths in the installation (a ``*`` stands for slashes, too).
 _STATIC_LIBRARIES = "lib/*.a"
 
@@ -51,15 +56,21 @@ def make_installation(tree: Path, out: Path) -> None:
             target.mkdir(parents=True)
         else:
             link_or_copy(str(path), str(target))
+    series = stdlib.name if stdlib.name != WINDOWS_STDLIB else _series(tree)
     for text in sorted((tree / TOP / "licenses").iterdir()):
-        place_file(text, top / "share/licenses" / stdlib.name / text.name)
+        place_file(text, top / "share/licenses" / series / text.name)
 
 
 def _stdlib(tree: Path, install: Path) -> Path:
-    found = [path.parent for path in install.glob("lib/python3.*/os.py")]
+    found = [path.parent for place in ("lib/python3.*/os.py", "Lib/os.py") for path in install.glob(place)]
     if len(found) != 1 or not (tree / METADATA).is_file():
         raise DistributionError(f"{tree}: not a full distribution", expected=f"{METADATA} and one standard library")
     return found[0]
+
+
+def _series(tree: Path) -> str:
+    """Return the name that a standard library has on other systems, where Windows calls it Lib."""
+    return f"python{json.loads((tree / METADATA).read_text('utf-8'))['python_major_minor_version']}"
 
 
 def _kept(install: Path, stdlib: Path) -> Iterator[Path]:
@@ -73,8 +84,11 @@ def _kept(install: Path, stdlib: Path) -> Iterator[Path]:
 
 
 def _left_out(path: Path, install: Path, stdlib: Path) -> bool:
-    if fnmatch.fnmatchcase(path.relative_to(install).as_posix(), _STATIC_LIBRARIES):
+    place = path.relative_to(install)
+    if fnmatch.fnmatchcase(place.as_posix(), _STATIC_LIBRARIES):
         return True
+    if place.parent.name == "DLLs":
+        return any(fnmatch.fnmatchcase(place.name.split(".")[0], pattern) for pattern in TEST_MODULES)
     if not path.is_relative_to(stdlib):
         return False
     name = path.relative_to(stdlib).as_posix()

@@ -49,7 +49,8 @@ class Record:
 
 def make_smaller(tree: Path, left_out: LeftOut) -> Record:
     """Remove from CPython's tree what is left out of it, and leave the record of that and of the extension modules."""
-    libraries = [path.parent for path in (tree / "install").glob("lib/python3.*/os.py")]
+    places = ("lib/python3.*/os.py", "Lib/os.py")  # the second is Windows'
+    libraries = [path.parent for place in places for path in (tree / "install").glob(place)]
     if len(libraries) != 1:
         raise DistributionError(f"{tree}: not an installed CPython", expected="one standard library")
     packages = dict(_remove_parts(libraries[0], left_out))

@@ -12,6 +12,7 @@ and 64 bits) and both byte orders are understood. Whatever is not a well-formed 
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -327,21 +328,26 @@ def library_members(data: bytes, where: str) -> Iterator[tuple[str, memoryview]]
                 yield text, content[length:]
         elif name.startswith("/") and name[1:].isdigit():
             start = int(name[1:])
-            yield long_names[start : long_names.find(b"\n", start)].decode("utf-8", "replace").rstrip("/"), content
+            # Microsoft's librarian ends a long name by a zero, all others by a slash and a line's end.
+            long_name = re.split(rb"[\n\0]", long_names[start:], maxsplit=1)[0]
+            yield long_name.decode("utf-8", "replace").rstrip("/"), content
         else:
             yield name.rstrip("/"), content
 
 
 def object_symbols(path: Path) -> ObjectSymbols:
-    """Return the global names of one object file, an ELF or a Mach-O one."""
+    """Return the global names of one object file: of ELF, Mach-O or COFF."""
     return _symbols(path.read_bytes(), str(path))
 
 
 def _symbols(content: bytes | memoryview, where: str) -> ObjectSymbols:
+    from pythonbuild.distribution.cofffile import is_coff, read_coff
     from pythonbuild.distribution.machofile import is_macho_content, macho_object_symbols
 
     if is_macho_content(bytes(content[:8])):
         return macho_object_symbols(content, where)
+    if is_coff(content):
+        return read_coff(content, where).symbols
     return Elf(content, where).symbols()
 
 

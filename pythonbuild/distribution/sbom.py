@@ -100,7 +100,9 @@ def render(document: PythonJson, making: Making) -> str:
 def linked_into(document: PythonJson) -> dict[str, tuple[str, ...]]:
     """Return the programs and libraries that each source's static libraries were linked into, by source name."""
     core = document.build_info.core
-    whole = tuple(path for path in (document.python_exe, core.shared_lib) if path)
+    # On Windows the program only calls the DLL, if there is one.
+    program = "" if document.os == "windows" and core.shared_lib else document.python_exe
+    whole = tuple(path for path in (program, core.shared_lib) if path)
     into: dict[str, set[str]] = defaultdict(set)
     for links, places in (
         (core.links, whole),
@@ -109,6 +111,9 @@ def linked_into(document: PythonJson) -> dict[str, tuple[str, ...]]:
         for link in links:
             if link.path_static:
                 into[link.path_static].update(places)
+    for entry in document.build_info.extensions.values():
+        for path in entry.objs:
+            into[path].update(_linked(entry, whole))
     return {
         source.name: tuple(sorted({place for path in source.libraries for place in into[path]}))
         for source in document.sources

@@ -37,6 +37,7 @@ __all__ = ["Forecast", "LocalExecutor", "Result", "dry_run", "expected_seconds",
 
 PASSES = 6  # how often a build begins anew because of damaged store entries
 LOGS_KEPT = 50
+_CLEARING = 5.0  # seconds that an ended build waits for what dead processes left to be removed; the next one goes on
 _GRACE = 15.0  # seconds that an interrupted build waits for its steps to end
 
 
@@ -87,7 +88,8 @@ class LocalExecutor:
         if self.debug_shell and self.debug_shell not in recipes:
             raise UsageError("--debug-shell: not a step of this plan that runs in an environment",
                              found=self.debug_shell, expected=f"one of {', '.join(recipes)}")  # fmt: skip
-        remove_stale(self.cache / "work")
+        clearing = threading.Thread(target=self._clear_away, name="clearing away", daemon=True)
+        clearing.start()
         self._make_logs()
         expected = {name: expected_seconds(self.store, name) for name in steps}
         self.emit(BuildStarted(tuple(steps), expected, self.environment.name, self.jobs))
@@ -98,6 +100,7 @@ class LocalExecutor:
                 build.run()
             finally:
                 build.close()
+                clearing.join(_CLEARING)
         return self.results
 
     def _jobserver(self) -> Jobserver | Tokens:
@@ -105,6 +108,13 @@ class LocalExecutor:
         if self.environment.fixed_paths:
             return Jobserver(self.store.session.temporary, self.jobs)
         return Tokens(self.jobs)
+
+    def _clear_away(self) -> None:
+        """Remove what dead processes left, beside the build: an interrupted one of LLVM has 160,000 files."""
+        try:
+            remove_stale(self.cache / "work")
+        except BuildError as error:
+            self.emit(Note(str(error), "warning"))
 
     def _make_logs(self) -> None:
         with machine_errors(self.logs):

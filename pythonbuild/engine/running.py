@@ -132,6 +132,7 @@ class Runner:
         except StepFailedError as error:
             if error.reenter:
                 work.keep()
+                cleaning.callback(work.drop_failed)  # a large source takes long to remove: first tell what failed
             raise
         except BuildError as error:
             log.quiet(str(error))

@@ -13,13 +13,14 @@ from pythonbuild.errors import EnvironmentUnavailableError, UsageError
 def choose(name: str, note: Callable[[str], None], cache: Path) -> Environment:
     """Return the wanted environment; ``auto`` takes Docker when a daemon answers, else the sandbox.
 
-    macOS and Windows have ``native`` alone, and Linux never: there a step can be isolated.
+    macOS and Windows have ``native`` alone, which ``auto`` is there.
     """
-    native = host.MACOS or host.WINDOWS
-    if (name == "native") != native and name != "auto":
-        raise UsageError(f"--environment: {name} is not for this system",
-                         expected="auto or native" if native else "auto, docker or sandbox")  # fmt: skip
-    return _native(note, cache) if native else _isolated(name, note, cache)
+    alone = host.MACOS or host.WINDOWS
+    if name == "native" or (alone and name == "auto"):
+        return _native(note, cache)
+    if alone:
+        raise UsageError(f"--environment: {name} is not for this system", expected="auto or native")
+    return _isolated(name, note, cache)
 
 
 def _native(note: Callable[[str], None], cache: Path) -> Environment:

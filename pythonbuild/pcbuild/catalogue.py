@@ -76,7 +76,7 @@ class Dependency:
 @dataclass(frozen=True)
 class Catalogue:
     """Both files. ``properties`` are the MSBuild properties that name places outside the source tree, ``generated``
-    the files that the build makes in it."""
+    the files that the build makes in it, ``bundled`` how paths of sources begin that are another upstream's."""
 
     directory: Path
     modules: Mapping[str, WindowsModule]
@@ -84,6 +84,7 @@ class Catalogue:
     dependencies: Mapping[str, Dependency]
     properties: Mapping[str, str]
     generated: Mapping[str, str]
+    bundled: Mapping[str, tuple[str, ...]]
 
     def modules_in(self, version: str) -> dict[str, WindowsModule]:
         """Return the modules of this version, those that are in the core already included, sorted."""
@@ -102,11 +103,12 @@ def read_catalogue(directory: Path) -> Catalogue:
     """Read both files of a directory. Raises ConfigError naming file and key."""
     nodes = read_document(directory / MODULES_FILE).mapping(required=("modules",))
     modules = {name: _read_module(name, node) for name, node in nodes["modules"].items()}
-    others = read_document(directory / PROJECTS_FILE).mapping(required=(*_KINDS, "properties", "generated"))
+    others = read_document(directory / PROJECTS_FILE).mapping(required=(*_KINDS, "properties", "generated", "bundled"))
     projects = {name: _read_project(name, node) for name, node in others["projects"].items()}
     dependencies = {name: _read_dependency(name, node) for name, node in others["dependencies"].items()}
     properties, generated = others["properties"].text_map(), others["generated"].text_map()
-    catalogue = Catalogue(directory, modules, projects, dependencies, properties, generated)
+    bundled = {name: node.texts() for name, node in others["bundled"].items()}
+    catalogue = Catalogue(directory, modules, projects, dependencies, properties, generated, bundled)
     _check_names(catalogue, dict(nodes["modules"].items()), others)
     return catalogue
 

@@ -94,6 +94,36 @@ def _zlib_mentions(document: Document, zlib: Dependency) -> list[Element]:
     return mentions
 
 
+def keep_objects_plain(document: Document) -> Document:
+    """Let the compiler write machine code into objects, and not what only the linker of the same MSVC can read.
+
+    So whoever links the interpreter again needs no particular compiler. Builds with PGO are not: that is done by the
+    linker. The linker's own setting stays, it asks for nothing where no object is of that kind.
+    """
+    elements = document.root.find("ItemDefinitionGroup/ClCompile/WholeProgramOptimization")
+    if not elements or any(element.text not in ("true", "false") for element in elements):
+        raise document.fail("<WholeProgramOptimization>", "the transformation does not fit",
+                            found=", ".join(element.text for element in elements) or "none", expected="true or false",
+                            )  # fmt: skip
+    return document.edited([document.text_edit(element, "false") for element in elements if element.text == "true"])
+
+
+def core_defines(document: Document) -> tuple[str, ...]:
+    """Return what is defined for every source of the core without conditions, less what names properties."""
+    for element in document.root.find("ItemDefinitionGroup/ClCompile/PreprocessorDefinitions"):
+        if not element.get("Condition"):
+            words = Setting(element.name, element.text).words
+            return tuple(word for word in words if "$(" not in word)
+    raise document.fail("<PreprocessorDefinitions>", "none holds without a condition")
+
+
+def link_words(document: Document) -> tuple[str, ...]:
+    """Return the libraries that a project or a sheet links with without conditions."""
+    elements = document.root.find("ItemDefinitionGroup/Link/AdditionalDependencies")
+    return tuple(word for element in elements if not element.get("Condition")
+                 for word in Setting(element.name, element.text).words)  # fmt: skip
+
+
 def make_core_static(document: Document) -> Document:
     """Make pythonXY.lib, a static library, of the core instead of a DLL."""
     if document.one("PropertyGroup/ConfigurationType").text == "StaticLibrary":

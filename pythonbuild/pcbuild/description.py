@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pythonbuild.pcbuild.catalogue import CORE, Catalogue
+from pythonbuild.pcbuild.catalogue import CORE, Catalogue, Dependency
 from pythonbuild.pcbuild.settings import DEPENDENCIES, BuiltinModule
 from pythonbuild.pcbuild.worktree import Worktree
 
@@ -25,15 +25,26 @@ class Options(Protocol):
 
 
 @dataclass(frozen=True)
+class Core:
+    """What the core's own project says: libraries that it is linked with, and what is defined for its sources."""
+
+    links: tuple[str, ...]
+    defines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class DescribedModule:
     """A builtin module: ``objects`` is the directory below pythoncore's own (IntDir) that its objects are in, "" for
-    those of CPython's core; ``sources`` are as the projects name them."""
+    those of CPython's core; ``sources`` are as the projects name them. ``links`` are the libraries that it is linked
+    with, ``bundled`` says which of the sources are another upstream's that CPython brings: path → that source."""
 
     init: str
     objects: str
     sources: tuple[str, ...]
     needs: tuple[str, ...]
     licences: tuple[str, ...]
+    links: tuple[str, ...] = ()
+    bundled: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,7 @@ class Description:
 
     ``properties`` are what MSBuild has to be given (``/p:NAME=DIRECTORY``) and what for; ``transformations`` what was
     done to each file, in order; ``stale`` files that CPython's projects name and its release does not have.
+    ``core_links`` are the libraries that CPython's own core is linked with, ``defines`` what its sources are told.
     """
 
     version: str
@@ -56,27 +68,36 @@ class Description:
     properties: Mapping[str, str]
     transformations: Mapping[str, tuple[str, ...]]
     stale: tuple[str, ...]
+    core_links: tuple[str, ...] = ()
+    defines: tuple[str, ...] = ()
 
     @staticmethod
     def from_json(value: Any) -> Description:
         """Return the description that was written as JSON."""
         builtin = {
             name: DescribedModule(module["init"], module["objects"], tuple(module["sources"]), tuple(module["needs"]),
-                                  tuple(module["licences"]))
+                                  tuple(module["licences"]), tuple(module["links"]), dict(module["bundled"]))
             for name, module in value["builtin"].items()
         }  # fmt: skip
         transformations = {name: tuple(done) for name, done in value["transformations"].items()}
-        return Description(**{**value, "builtin": builtin, "transformations": transformations,
-                              "stale": tuple(value["stale"])})  # fmt: skip
+        lists = {name: tuple(value[name]) for name in ("stale", "core_links", "defines")}
+        return Description(**{**value, "builtin": builtin, "transformations": transformations, **lists})
 
 
-def describe(version: str, options: Options, platform: str, catalogue: Catalogue, builtins: Sequence[BuiltinModule],
-             dropped: Mapping[str, str], work: Worktree, stale: tuple[str, ...]) -> Description:  # fmt: skip
+def describe(
+    version: str, options: Options, platform: str, catalogue: Catalogue, builtins: Sequence[BuiltinModule],
+    dropped: Mapping[str, str], work: Worktree, stale: tuple[str, ...], core: Core,
+) -> Description:  # fmt: skip
     """Return the description of a finished edit."""
     modules = catalogue.modules_in(version)
-    builtin = {each.module.name: _builtin(each) for each in builtins}
+    builtin = {each.module.name: _builtin(each, catalogue) for each in builtins}
     builtin.update(
-        (name, DescribedModule(module.init, "", (), module.needs, module.licences))
+        (
+            name,
+            DescribedModule(
+                module.init, "", (), module.needs, module.licences, _libraries(catalogue.needs(module, version))
+            ),
+        )
         for name, module in modules.items()
         if module.project == CORE
     )
@@ -101,10 +122,24 @@ def describe(version: str, options: Options, platform: str, catalogue: Catalogue
         properties={DEPENDENCIES: "where the dependencies are installed, with include and lib", **properties},
         transformations={name: tuple(done) for name, done in sorted(work.done.items())},
         stale=stale,
+        core_links=core.links,
+        defines=core.defines,
     )
 
 
-def _builtin(builtin: BuiltinModule) -> DescribedModule:
+def _builtin(builtin: BuiltinModule, catalogue: Catalogue) -> DescribedModule:
     sources = tuple(item.include for item in builtin.items if item.kind != "ClInclude")
     module = builtin.module
-    return DescribedModule(module.init, module.name, sources, module.needs, module.licences)
+    own = (word for setting in builtin.project.link if setting.name == "AdditionalDependencies"
+           for word in setting.words if not builtin.replaced(word))  # fmt: skip
+    links = tuple(dict.fromkeys([*_libraries(builtin.dependencies), *own]))
+    bundled = {source: name for source in sources for name, beginnings in catalogue.bundled.items()
+               if source.startswith(beginnings)}  # fmt: skip
+    return DescribedModule(module.init, module.name, sources, module.needs, module.licences, links, bundled)
+
+
+def _libraries(dependencies: Sequence[Dependency]) -> tuple[str, ...]:
+    """Return what is linked with for the sake of dependencies; a project that makes one calls it by its own name."""
+    return tuple(word for dependency in dependencies
+                 for word in (*([f"{dependency.project}.lib"] if dependency.project else []), *dependency.libraries,
+                              *dependency.system))  # fmt: skip

@@ -20,13 +20,16 @@ from pythonbuild.pcbuild.buildfiles import drop_from_build, drop_from_solution, 
 from pythonbuild.pcbuild.catalogue import CORE, Catalogue, Dependency, cross_check
 from pythonbuild.pcbuild.core import (
     add_groups,
+    core_defines,
     import_sheet,
+    keep_objects_plain,
     link_core_statically,
+    link_words,
     make_core_static,
     reference_project,
     take_zlib_from_dependencies,
 )
-from pythonbuild.pcbuild.description import Description, describe
+from pythonbuild.pcbuild.description import Core, Description, describe
 from pythonbuild.pcbuild.inittab import add_to_inittab
 from pythonbuild.pcbuild.libraries import make_library_static
 from pythonbuild.pcbuild.projects import Setting, project_guid, read_project
@@ -46,6 +49,8 @@ PLATFORMS = {"x86_64": "x64", "i686": "Win32", "arm64": "ARM64"}
 #: Where the edit is written down in the tree; it is how a second one knows of the first.
 RECORD = f"{PCBUILD}/pythonbuild.json"
 _CORE_FILE = project_file(CORE)
+#: What all of CPython's projects import.
+_SHEET = f"{PCBUILD}/pyproject.props"
 _BUILD, _SOLUTION, _CONFIG = f"{PCBUILD}/pcbuild.proj", f"{PCBUILD}/pcbuild.sln", "PC/config.c"
 
 
@@ -115,6 +120,7 @@ def _edit(work: Worktree, version: str, options: EditOptions, catalogue: Catalog
     dropped = _dropped_projects(work, version, options, catalogue)
     guids = {name: project_guid(work.document(project_file(name))) for name in dropped}
     _move_into_core(work, builtins, _core_dependencies(version, catalogue))
+    core_links = link_words(work.document(_CORE_FILE))
     _link(work, version, options, catalogue, builtins)
     inits = {builtin.module.name: builtin.module.init for builtin in builtins}
     work.put(_CONFIG, "add_to_inittab", add_to_inittab(_CONFIG, work.read(_CONFIG), inits))
@@ -125,8 +131,12 @@ def _edit(work: Worktree, version: str, options: EditOptions, catalogue: Catalog
         work.remove(f"{project_file(name)}.filters", "drop_project")
     for sheet in sorted({sheet for each in catalogue.dependencies.values() for sheet in each.sheets}):
         work.remove(f"{PCBUILD}/{sheet}", "drop_sheet")
+    if not options.optimized:
+        work.change(_SHEET, "keep_objects_plain", keep_objects_plain)
     stale = _check(work, options, catalogue)
-    return describe(version, options, PLATFORMS[options.architecture], catalogue, builtins, dropped, work, stale)
+    links = tuple(dict.fromkeys([*core_links, *link_words(work.document(_SHEET))]))
+    core = Core(links, core_defines(work.document(_CORE_FILE)))
+    return describe(version, options, PLATFORMS[options.architecture], catalogue, builtins, dropped, work, stale, core)
 
 
 def _read_builtins(work: Worktree, version: str, catalogue: Catalogue) -> list[BuiltinModule]:

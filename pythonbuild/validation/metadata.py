@@ -14,6 +14,8 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import PurePosixPath
 
 from pythonbuild.cpython.setupfiles import parse_inittab
+from pythonbuild.distribution.cofffile import MACHINES as COFF_MACHINES
+from pythonbuild.distribution.cofffile import read_coff
 from pythonbuild.distribution.objectfile import BITCODE_MAGICS, ET_REL, MACHINES, Elf, library_members
 from pythonbuild.distribution.profile import MAGIC
 from pythonbuild.distribution.python_json import FORMAT_VERSION, NO_INIT_FUNCTION, LinkEntry
@@ -107,6 +109,8 @@ def profile(subject: Subject) -> Iterator[str]:
     document = subject.document
     if document.version != FORMAT_VERSION:
         raise NotApplicable(f"format {document.version} tells of no profile")
+    if document.os == "windows":
+        raise NotApplicable("MSVC's profiles are of one linker run each, and are not kept")
     said, wanted = document.profile, "pgo" in document.build_options.split("+")
     if (said is not None) != wanted:
         yield f"profile: {'none' if wanted else 'there is one'}, the build options are {document.build_options}"
@@ -146,7 +150,8 @@ def objects(subject: Subject) -> Iterator[str]:
 
 
 def _unlisted(subject: Subject, known: Collection[str]) -> list[str]:
-    present = {path.relative_to(subject.top).as_posix() for path in (subject.top / "build").rglob("*.o")}
+    paths = (path for pattern in ("*.o", "*.obj") for path in (subject.top / "build").rglob(pattern))
+    present = {path.relative_to(subject.top).as_posix() for path in paths}
     return sorted(present.difference(known))
 
 
@@ -178,8 +183,12 @@ def inittab(subject: Subject) -> Iterator[str]:
 def object_files(subject: Subject) -> Iterator[str]:
     """The ELF header of every ``.o`` file, and of every object in the ``.a`` files, names the target's machine and its
     word size, and that the file is a relocatable object. LLVM bitcode is let pass in builds with link-time
-    optimisation.
+    optimisation. For Windows, the COFF header of every ``.obj`` file, and of every object in the ``.lib`` files of
+    ``build``, names the target's machine, and only builds with PGO have objects that the linker is to compile.
     """
+    if subject.target.os == "windows":
+        yield from _coff_files(subject)
+        return
     if subject.target.os != "linux":
         raise NotApplicable(f"the target's system is {subject.target.os}: no ELF files")
     subject.require_target()
@@ -200,6 +209,26 @@ def object_files(subject: Subject) -> Iterator[str]:
             yield f"{name}: no relocatable object (ELF type {elf.type})"
 
 
+def _coff_files(subject: Subject) -> Iterator[str]:
+    subject.require_target()
+    expected = COFF_MACHINES.get(subject.target.arch)
+    optimised = "pgo" in subject.document.build_options.split("+")
+    for path in sorted((subject.top / "build").rglob("*")):
+        name = path.relative_to(subject.top).as_posix()
+        if path.suffix == ".obj":
+            contents: Iterable[tuple[str, bytes | memoryview]] = [(name, path.read_bytes())]
+        elif path.suffix == ".lib":
+            contents = [(f"{name}({member})", each) for member, each in library_members(path.read_bytes(), name)]
+        else:
+            continue
+        for where, content in contents:
+            coff = read_coff(content, where)
+            if coff.machine != expected:
+                yield f"{where}: COFF machine {coff.machine:#06x}, expected {expected:#06x}"
+            elif coff.compiled_later and not optimised:
+                yield f"{where}: left to be compiled by the linker (/GL) in a build without PGO"
+
+
 def object_contents(subject: Subject) -> Iterator[tuple[str, bytes | memoryview]]:
     """Yield every object of the archive, also those in static libraries, with its name in findings."""
     for path in sorted(subject.top.rglob("*.[ao]")):
@@ -215,7 +244,8 @@ def object_contents(subject: Subject) -> Iterator[tuple[str, bytes | memoryview]
 @check("metadata-extensions", "the extension modules are exactly those that this version and target have")
 def extensions(subject: Subject) -> Iterator[str]:
     """The names and how each is linked are compared with what CPython's build made, with
-    ``cpython-unix/extension-modules.yml`` for this version and target, and with the files in ``lib-dynload``. Neither a
+    ``cpython-unix/extension-modules.yml`` for this version and target, and with the files in ``lib-dynload`` (for
+    Windows, the ``.pyd`` files in ``DLLs``). Neither a
     missing module nor one too many is let pass, unless the archive says that it was left out on demand. Where the
     interpreter was linked again, only the files are compared.
     """
@@ -227,8 +257,11 @@ def extensions(subject: Subject) -> Iterator[str]:
         expected = {name: linkage for name, linkage in subject.expected.items()
                     if name in listed or name not in subject.left_out}  # fmt: skip
         yield from _differences(listed, expected, "the extension modules' file")
-    dynload = subject.top / subject.document.python_stdlib / "lib-dynload"
-    files = {path.relative_to(subject.top).as_posix() for path in dynload.glob("*.so")}
+    if subject.document.os == "windows":
+        shared = subject.install.glob("DLLs/*.pyd")
+    else:
+        shared = (subject.top / subject.document.python_stdlib / "lib-dynload").glob("*.so")
+    files = {path.relative_to(subject.top).as_posix() for path in shared}
     entries = {entry.shared_lib for entry in subject.document.build_info.extensions.values() if entry.shared_lib}
     yield from (f"{path}: not the shared_lib of any extension" for path in sorted(files - entries))
 
@@ -282,8 +315,15 @@ def links(subject: Subject) -> Iterator[str]:
                  link.framework]  # fmt: skip
         if kinds.count(True) != 1:
             yield f"{place}: expected one of a path, system and framework"
-        elif link.system and not link.framework and not any(name.startswith(f"lib{link.name}.so") for name in allowed):
+        elif link.system and not link.framework and not _is_of_system(subject, link.name, allowed):
             yield f"{place}: lib{link.name} is no library of the target, and no dependency brings it"
+
+
+def _is_of_system(subject: Subject, name: str, allowed: Iterable[str]) -> bool:
+    if subject.target.windows is None:
+        return any(library.startswith(f"lib{name}.so") for library in allowed)
+    names = (f"{name}.dll", f"{name}.drv")
+    return name in subject.target.windows.import_libraries or any(library in names for library in allowed)
 
 
 @check("metadata-link-choices", "what is not linked statically is in the archive, or the system's, as was chosen")
@@ -390,7 +430,7 @@ def licences(subject: Subject) -> Iterator[str]:
         if not texts or not all(text.is_file() and text.stat().st_size for text in texts):
             yield f"sources: {source.name} has no licence text"
     for name, entry in sorted(document.build_info.extensions.items()):
-        paths = [link.path_static or link.path_dynamic for link in entry.links]
+        paths = [*(link.path_static or link.path_dynamic for link in entry.links), *entry.objs]
         own = [known[path] for path in paths if path in known]
         for what, listed, expected in (
             ("licences", set(entry.licenses), {source.license for source in own}),

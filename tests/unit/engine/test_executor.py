@@ -17,6 +17,7 @@ from pythonbuild.engine.executor import available_memory, dry_run, expected_seco
 from pythonbuild.engine.keys import step_inputs
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Plan, RecipeAction, Step
 from pythonbuild.engine.store import Store
+from pythonbuild.engine.workdir import WorkDirectory
 from pythonbuild.errors import (
     ConfigError,
     FetchTemporaryError,
@@ -167,6 +168,21 @@ def test_a_failure_is_told_in_full(builder: Builder) -> None:
     assert len(list((builder.cache / "work").iterdir())) == 1, "only the latest"
     builder.build(plan_of(library("zlib"), recipe("bad", "true")))
     assert leftovers(builder) == []
+
+
+def test_a_failure_is_told_before_an_earlier_one_is_cleared_away(
+    builder: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = threading.Event()
+
+    def drop(_work: WorkDirectory) -> None:
+        wait_for(lambda: any(isinstance(event, StepFinished) and event.step == "bad" for event in builder.events))
+        told.set()
+
+    monkeypatch.setattr(WorkDirectory, "drop_failed", drop)
+    with pytest.raises(StepFailedError):
+        builder.build(plan_of(recipe("bad", "false")))
+    assert told.is_set()
 
 
 def test_death_by_signal_is_named(builder: Builder) -> None:

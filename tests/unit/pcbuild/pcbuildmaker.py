@@ -62,6 +62,21 @@ CORE = """  <PropertyGroup Label="Configuration">
   </ItemGroup>
 """
 
+PYPROJECT = b"""<Project>\r
+  <ItemDefinitionGroup>\r
+    <ClCompile>\r
+      <WholeProgramOptimization>true</WholeProgramOptimization>\r
+    </ClCompile>\r
+    <ClCompile Condition="$(Configuration) == 'Debug'">\r
+      <WholeProgramOptimization>false</WholeProgramOptimization>\r
+    </ClCompile>\r
+    <Link>\r
+      <AdditionalDependencies>advapi32.lib;%(AdditionalDependencies)</AdditionalDependencies>\r
+    </Link>\r
+  </ItemDefinitionGroup>\r
+</Project>\r
+"""
+
 EXTENSION = """  <PropertyGroup Label="Configuration">
     <ConfigurationType>DynamicLibrary</ConfigurationType>
     <CharacterSet>NotSet</CharacterSet>
@@ -202,6 +217,7 @@ properties:
   VCTargetsPath: Visual Studio
   sqlite3Dir: SQLite
 generated: {}
+bundled: {}
 """
 
 
@@ -240,7 +256,7 @@ def make_tree(directory: Path) -> Path:
     """Write a source tree."""
     tree = directory / f"Python-{VERSION}"
     files = {f"PCbuild/{name}.vcxproj": encode(text(name)) for name in PROJECTS}
-    files |= {f"PCbuild/{name}.props": b"<Project />" for name in ("python", "pyproject")}
+    files |= {"PCbuild/python.props": b"<Project />", "PCbuild/pyproject.props": PYPROJECT}
     files |= {f"PCbuild/{name}.vcxproj.filters": b"not even XML" for name in ("pythoncore", "_bz2")}
     sources = ("Python/context.c", "Modules/context.c", "Modules/fast.asm", "Modules/_tkinter.c", "Programs/python.c",
                "Modules/zlibmodule.c", "PC/python_nt.rc", "PC/sqlite3.rc")  # fmt: skip

@@ -51,6 +51,10 @@ def test_the_modules_are_inside(tree: Path, catalogue: Catalogue) -> None:
     assert description.stale == ("Include/forgotten.h",)
     assert [*description.properties] == ["PythonBuildDependencies"]
     assert description.transformations["PCbuild/sqlite3.vcxproj"] == ("make_library_static",)
+    assert description.core_links == ("version.lib", "ws2_32.lib", "advapi32.lib")
+    assert description.defines == ("_USRDLL", "Py_BUILD_CORE", "Py_ENABLE_SHARED")
+    assert description.builtin["_bz2"].links == ("libbz2.lib", "user32.lib", "Ws2_32.lib")
+    assert description.builtin["zlib"].links == ("zlib.lib",)
 
 
 def test_the_static_variant_has_no_dll(tree: Path, catalogue: Catalogue) -> None:
@@ -67,6 +71,28 @@ def test_the_static_variant_has_no_dll(tree: Path, catalogue: Catalogue) -> None
     assert b"version.lib;" in work.read("PCbuild/pythonbuild.props")
     asked = [name for name in work.projects() if b"<RequirePGCFiles>true" in work.read(f"PCbuild/{name}.vcxproj")]
     assert asked == ["python"]
+    assert "Py_NO_ENABLE_SHARED" in description.defines
+
+
+@pytest.mark.parametrize(("optimized", "found"), [(False, 0), (True, 1)])
+def test_only_pgo_optimises_when_it_links(tree: Path, catalogue: Catalogue, optimized: bool, found: int) -> None:
+    edit_tree(tree, maker.VERSION, EditOptions(optimized=optimized), catalogue)
+    sheet = (tree / "PCbuild/pyproject.props").read_bytes()
+    assert sheet.count(b"<WholeProgramOptimization>true<") == found
+    assert sheet.count(b"<WholeProgramOptimization>false<") == 2 - found
+    assert sheet.count(b"\r\n") == sheet.count(b"\n")
+
+
+@pytest.mark.parametrize("value", [b"", b"<WholeProgramOptimization>maybe</WholeProgramOptimization>"])
+def test_optimisation_when_linking_is_said_otherwise(tree: Path, catalogue: Catalogue, value: bytes) -> None:
+    sheet = tree / "PCbuild/pyproject.props"
+    setting = b"<WholeProgramOptimization>true</WholeProgramOptimization>"
+    text = sheet.read_bytes().replace(setting, value)
+    sheet.write_bytes(text if value else b"<Project />")
+    with pytest.raises(
+        PcbuildError, match=r"pyproject\.props: <WholeProgramOptimization>: the transformation does not"
+    ):
+        edit_tree(tree, maker.VERSION, EditOptions(), catalogue)
 
 
 @pytest.mark.parametrize("static", [False, True])

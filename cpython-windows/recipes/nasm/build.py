@@ -1,0 +1,5 @@
+"""NASM, as it was fetched."""
+
+from toolbox import keep_source
+
+keep_source("nasm", "nasm.exe")
