@@ -139,7 +139,7 @@ def _check_step(inputs: PlanInputs, cpython: Step, recipes: list[str]) -> Step:
         for line in report.lines():
             context.log(line)
         report.raise_if_failed(cpython.name)
-        (context.out / "report.txt").write_text("\n".join(report.lines()) + "\n", encoding="utf-8")
+        (context.out / "report.txt").write_text("\n".join(report.lines()) + "\n", encoding="utf-8", newline="\n")
 
     return Step(
         name=f"check-{cpython.name.removeprefix('cpython-')}",
