@@ -24,5 +24,6 @@ def terminate_job(name: str, status: int) -> None:
     os._exit(status)
 
 
-keeper.__dict__["terminate_job"] = terminate_job
-keeper.main()
+if __name__ == "__main__":
+    keeper.__dict__["terminate_job"] = terminate_job
+    keeper.main()
