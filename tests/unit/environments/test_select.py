@@ -63,8 +63,3 @@ def test_other_systems_have_native_alone(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert notes == ["environment: native (not isolated: the file system and the network)"] * 2
     with pytest.raises(UsageError, match=r"--environment: docker is not for this system: expected auto or native$"):
         choose("docker", notes.append, tmp_path)
-
-
-def test_linux_has_no_native() -> None:
-    with pytest.raises(UsageError, match=r"native is not for this system: expected auto, docker or sandbox$"):
-        choose("native", print, Path())
