@@ -120,7 +120,7 @@ def check_native(cache: Path) -> list[Finding]:
     from pythonbuild.environments import native
     from pythonbuild.errors import MachineError
 
-    missing = " and ".join(native.missing_isolation())
+    missing = " and ".join(native.missing_isolation(native.sandbox_wrapper()))
     findings = [Finding("native", "ok", f"steps run on the machine itself (not isolated: {missing})")]
     try:
         native.refuse_place(str(cache.absolute()), windows=host.WINDOWS)

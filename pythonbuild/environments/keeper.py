@@ -98,6 +98,7 @@ def _end_all(spec: dict[str, Any], status: int) -> NoReturn:
     """Tell the status, and end everything."""
     if spec["job"]:
         terminate_job(spec["job"], status)
+        os._exit(status if status < 1 << 31 else status - (1 << 32))
     else:
         with contextlib.suppress(OSError):  # nobody is there any more to read it
             os.write(spec["status"], str(status).encode())

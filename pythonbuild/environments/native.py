@@ -23,8 +23,17 @@ from pythonbuild.environments.kept import Kept, keeper_argv
 from pythonbuild.environments.process import SHELL_ARGV, ProcessGroup, shell_status, with_terminal
 from pythonbuild.errors import MachineError
 
-#: macOS refuses the network to whatever is started by this.
-_SANDBOX, _NO_NETWORK = "sandbox-exec", "(version 1)(allow default)(deny network*)"
+#: macOS refuses the network to whatever is started by this; as in the sandbox of Linux, not the machine itself, which
+#: servers in CPython's tests and training are on. Where it takes no such exceptions, without them.
+_SANDBOX = "sandbox-exec"
+_NO_NETWORK = "(version 1)(allow default)(deny network*)"
+_PROFILES = (
+    f'{_NO_NETWORK}(allow network-bind (local ip "localhost:*"))(allow network-inbound (local ip "localhost:*"))'
+    '(allow network-outbound (remote ip "localhost:*"))(allow network* (remote unix-socket))'
+    '(allow network* (local unix-socket))(deny network-outbound (literal "/private/var/run/mDNSResponder"))',
+    _NO_NETWORK,
+)
+_PROBE_SECONDS = 20
 
 #: The resource limits, the same as in the sandbox; Windows has none of them.
 LIMITS = {"core": 0, "nofile": 4096, "stack": 8 << 20}
@@ -52,7 +61,7 @@ class NativeEnvironment:
         self._cache = cache
         self._processes = ProcessGroup()
         self._wrapper = sandbox_wrapper()
-        self.missing_isolation = missing_isolation()
+        self.missing_isolation = missing_isolation(self._wrapper)
 
     def run(self, command: Command, *, on_line: Callable[[str], None]) -> int:
         """See :class:`~pythonbuild.environments.base.Environment`."""
@@ -93,13 +102,25 @@ class NativeEnvironment:
 
 
 def sandbox_wrapper() -> tuple[str, ...]:
-    """Return what a command line begins with so that it has no network; nothing where that cannot be had."""
+    """Return what a command line begins with so that it has no network; nothing where that cannot be had.
+
+    It is tried: a process that is in such a sandbox itself can make no further one.
+    """
     sandbox = shutil.which(_SANDBOX) if host.MACOS else None
-    return (sandbox, "-p", _NO_NETWORK) if sandbox else ()
+    wrappers = [(sandbox, "-p", profile) for profile in _PROFILES if sandbox]
+    return next((wrapper for wrapper in wrappers if _runs([*wrapper, "/bin/sh", "-c", "exit 0"])), ())
 
 
-def missing_isolation() -> tuple[str, ...]:
-    return ("the file system", *(() if sandbox_wrapper() else ("the network",)))
+def _runs(argv: list[str]) -> bool:
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBE_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def missing_isolation(wrapper: tuple[str, ...]) -> tuple[str, ...]:
+    return ("the file system", *(() if wrapper else ("the network",)))
 
 
 def refuse_place(cache: str, *, windows: bool) -> None:

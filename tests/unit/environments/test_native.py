@@ -235,16 +235,20 @@ def test_places_that_steps_cannot_work_in(place: str, windows: bool, message: st
 def test_macos_takes_the_network_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert NativeEnvironment(tmp_path).missing_isolation == ("the file system", "the network")
     program = tmp_path / "sandbox-exec"
-    program.write_text('#!/bin/sh\necho "$1 $2"\nshift 2\nexec "$@"\n')
-    program.chmod(0o755)
     monkeypatch.setattr(host, "MACOS", True)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    environment = NativeEnvironment(tmp_path)
-    assert environment.missing_isolation == ("the file system",)
-    lines: list[str] = []
-    assert environment.run(command(tmp_path, "echo ran"), on_line=lines.append) == 0
-    assert lines == ["-p (version 1)(allow default)(deny network*)", "ran"]
-    assert f"{program} -p '(version 1)" in environment.reenter(command(tmp_path, ""))
+    plain = "(version 1)(allow default)(deny network*)"
+    for refused, profile in (("nothing", native._PROFILES[0]), ("*localhost*", plain), ("*", "")):
+        program.write_text(f'#!/bin/sh\ncase $2 in {refused}) exit 65;; esac\necho "$1 $2"\nshift 2\nexec "$@"\n')
+        program.chmod(0o755)
+        environment = NativeEnvironment(tmp_path)
+        assert environment.missing_isolation == ("the file system", *(() if profile else ("the network",)))
+        lines: list[str] = []
+        assert environment.run(command(tmp_path, "echo ran"), on_line=lines.append) == 0
+        assert lines == [*([f"-p {profile}"] if profile else []), "ran"]
+        assert (f"{program} -p '(version 1)" in environment.reenter(command(tmp_path, ""))) == bool(profile)
+    assert native._PROFILES[0].startswith(plain)
+    assert native._PROFILES[0].count("(") == native._PROFILES[0].count(")")
 
 
 class Kernel:
