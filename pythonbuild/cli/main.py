@@ -45,6 +45,9 @@ def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> in
 
 
 def _refuse_other_platforms(platform: str, parsed: Arguments) -> None:
+    if platform != "linux" and parsed.command.name == "verify-reproducible":
+        raise UsageError("verify-reproducible builds for Linux alone so far",
+                         advice="`compare` compares two archives for any system")  # fmt: skip
     if platform != "macos" or parsed.command.name not in _PLANNING:
         return
     found = system()

@@ -135,6 +135,16 @@ def test_early_answers(capsys: pytest.CaptureFixture[str]) -> None:
     assert answer_early("linux", str(REPOSITORY), []) is None
 
 
+@pytest.mark.parametrize("platform", ["macos", "windows"])
+def test_what_only_linux_can_do_is_refused_elsewhere(platform: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer_early(platform, str(REPOSITORY), ["verify-reproducible"]) == 2
+    assert capsys.readouterr().err == (
+        f"build-{platform}.py: verify-reproducible builds for Linux alone so far; `compare` compares two archives for"
+        " any system\n"
+    )
+    assert answer_early("linux", str(REPOSITORY), ["verify-reproducible"]) is None
+
+
 def test_a_code_page_that_lacks_a_character(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the environment is made, Windows' Python writes what the system's code page has."""
     written = io.BytesIO()
