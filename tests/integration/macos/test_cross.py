@@ -13,20 +13,10 @@ import pytest
 
 from tests.integration.conftest import CACHE, REPOSITORY, clean
 
-ENTRY = REPOSITORY / "build-macos.py"
-
 
 def cross_check(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        str(ENTRY),
-        "cross-check",
-        *arguments,
-        "--environment",
-        "sandbox",
-        "--cache-dir",
-        str(CACHE),
-    ]
+    flags = ["--environment", "sandbox", "--cache-dir", str(CACHE)]
+    command = [sys.executable, str(REPOSITORY / "build-macos.py"), "cross-check", *arguments, *flags]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=clean())
 
 
