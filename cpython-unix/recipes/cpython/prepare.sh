@@ -51,15 +51,17 @@ for option in ${BUILD_OPTIONS//+/ }; do
     esac
 done
 # newer/ brings functions that the oldest supported glibc lacks, and a header that only another library's package has.
-cp -r "$STEP_RECIPE"/newer/. .
 case $TARGET_TRIPLE in
     *-linux-gnu*)
+        cp -r "$STEP_RECIPE"/newer/. .
         export MACHDEP_OBJS=Python/newer_libc.o
         for name in close_range copy_file_range memfd_create preadv2 pwritev2 sem_clockwait; do
             arguments+=("ac_cv_func_$name=yes")
         done
         arguments+=(ac_cv_header_bluetooth_bluetooth_h=yes)
         ;;
+    # The one of its headers that newer-libc.patch includes.
+    *) : > Include/internal/pycore_newer_libc.h ;;
 esac
 if [ "$minor" -le 11 ]; then
     arguments+=(--with-system-ffi)
