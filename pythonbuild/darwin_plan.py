@@ -41,12 +41,17 @@ NOT_WITHOUT_SDK = {
 }
 #: The recipes that are linked with the system's ncurses.
 _ON_NCURSES = ("libedit",)
+#: The recipes whose archives are exports of a repository.
+_WITHOUT_CONFIGURE = ("expat", "libffi")
 _CHECK_CODE = (*VALIDATE_CODE, "darwin_plan.py", "cross_check.py")
 
 
 @dataclass(frozen=True)
 class AppleCompiler:
-    """Which compiler and SDK ``macos-toolchain`` names: file names, versions, all that its key is to know."""
+    """Which compiler and SDK ``macos-toolchain`` names: file names, versions, all that its key is to know.
+
+    ``autotools`` is the directory of autoreconf and its kin, which macOS has not got.
+    """
 
     clang: str
     clangxx: str
@@ -54,6 +59,7 @@ class AppleCompiler:
     sdk_name: str = ""
     sdk_version: str = ""
     clang_version: str = ""
+    autotools: str = ""
 
     def parameters(self) -> Mapping[str, str]:
         return {"CLANG": self.clang, "CLANGXX": self.clangxx, "SDK": self.sdk, "SDK_NAME": self.sdk_name,
@@ -68,7 +74,17 @@ def make_native_plan(inputs: PlanInputs, compiler: AppleCompiler) -> Plan:
     """Return the plan of a distribution that is built on a Mac."""
     naming = toolchain_step(inputs, compiler, ())
     told = CompiledBy(inputs.toolchain.name, (), naming=TOOLCHAIN)
-    return plan_with(inputs, Compiler((naming,), (TOOLCHAIN,), (), told))
+    plan = plan_with(inputs, Compiler((naming,), (TOOLCHAIN,), (), told))
+    return replace(plan, steps=tuple(_with_autotools(step, compiler.autotools) for step in plan.steps))
+
+
+def _with_autotools(step: Step, directory: str) -> Step:
+    """Let the recipes find autoreconf whose sources have no configure script, and no others: what else is in that
+    directory is nobody's business.
+    """
+    if step.name not in _WITHOUT_CONFIGURE:
+        return step
+    return replace(step, parameters={**step.parameters, "PATH": f"{step.parameters['PATH']}:{directory}"})
 
 
 def make_cross_plan(inputs: PlanInputs, only: Sequence[str] = ()) -> Plan:
