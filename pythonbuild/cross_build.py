@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
+from pythonbuild.darwin_plan import make_cross_plan
 from pythonbuild.engine.events import EventSink
 from pythonbuild.engine.executor import LocalExecutor
 from pythonbuild.engine.store import Store
@@ -32,21 +35,22 @@ class CrossChecked:
                 "lines": list(self.lines)}  # fmt: skip
 
 
-def cross_check(request: Request, sink: EventSink) -> CrossChecked:
-    """Compile CPython and its dependencies for macOS, here, and look at what came out.
+def cross_check(request: Request, only: Sequence[str], sink: EventSink) -> CrossChecked:
+    """Compile CPython and its dependencies for macOS, here, and look at what came out; with ``only``, only these.
 
     Raises a BuildError: UsageError, SourceError before the first step, StepFailedError, also for a check that failed.
     """
     started = time.monotonic()
+    make_plan = partial(make_cross_plan, only=only)
     project = Project(request.repository)
     with make_fetcher(request, project, sink) as fetcher, Store(request.cache) as store:
         preparation = CROSS_WAY.prepare(request, project, fetcher, sink)
         environment = CROSS_WAY.environment(request, sink)
         try:
-            plan = CROSS_WAY.plan(preparation.inputs)
+            plan = make_plan(preparation.inputs)
             preparation = settle_pins(preparation, waiting(plan, store), fetch=True)
-            preparation = fetch_inputs(preparation, waiting(CROSS_WAY.plan(preparation.inputs), store))
-            plan = CROSS_WAY.plan(preparation.inputs)
+            preparation = fetch_inputs(preparation, waiting(make_plan(preparation.inputs), store))
+            plan = make_plan(preparation.inputs)
             executor = LocalExecutor(store, environment, sink, jobs=request.jobs, cache=request.cache,
                                      keep_going=request.keep_going, steps_at_once=request.steps_at_once)  # fmt: skip
             with telling_the_end(sink, started, executor):

@@ -28,26 +28,28 @@ from pythonbuild.validation.validate import Report
 _LIBRARIES = "build/lib"
 
 
-def check_trees(cpython: Path, recipes: Mapping[str, Path], target: Target, work: Path) -> Report:
-    """Look at the trees of CPython and of its dependencies; ``work`` is an empty directory."""
+def check_trees(cpython: Path | None, recipes: Mapping[str, Path], target: Target, work: Path) -> Report:
+    """Look at the trees of CPython, if it was compiled, and of its dependencies; ``work`` is an empty directory."""
     subject = make_subject(cpython, recipes, target, work)
-    return Report(tuple(run_check(item, subject) for item in CHECKS))
+    return Report(tuple(run_check(item, subject) for item in (CHECKS if cpython else (objects,))))
 
 
-def make_subject(cpython: Path, recipes: Mapping[str, Path], target: Target, work: Path) -> Subject:
+def make_subject(cpython: Path | None, recipes: Mapping[str, Path], target: Target, work: Path) -> Subject:
     """Put the trees together as a distribution has them, but for what is written when a Python can be asked."""
     top = work / TOP
     top.mkdir()
-    for part in ("install", "build"):
-        place_tree(cpython / part, top / part)
+    if cpython:
+        for part in ("install", "build"):
+            place_tree(cpython / part, top / part)
     (top / _LIBRARIES).mkdir(parents=True, exist_ok=True)
     for tree in recipes.values():
         for library in sorted((tree / "tools/deps/lib").glob("*.a")):
             shutil.copyfile(library, top / _LIBRARIES / library.name)
-    facts = json.loads((cpython / "build" / DUMP).read_text(encoding="utf-8"))
-    programs = sorted((top / "install/bin").iterdir())
-    plain = {"target_triple": target.triple, "build_options": facts["build_options"],
-             "python_exe": programs[0].relative_to(top).as_posix()}  # fmt: skip
+    plain = {"target_triple": target.triple}
+    if cpython:
+        facts = json.loads((cpython / "build" / DUMP).read_text(encoding="utf-8"))
+        programs = sorted((top / "install/bin").iterdir())
+        plain |= {"build_options": facts["build_options"], "python_exe": programs[0].relative_to(top).as_posix()}
     absent = "nothing is described that cannot be asked"
     return Subject(top, tree_members(work), Description(plain=plain, absent=absent, installation=True), target)
 
@@ -84,6 +86,8 @@ def objects(subject: Subject) -> Iterator[str]:
                     silent += 1
                 elif part.platform != "macOS" or os_version(part.minimum_os) > os_version(oldest):
                     yield f"{where}: is for {part.platform} {part.minimum_os}, the target's oldest is {oldest}"
+    if not total:
+        yield "there are no objects"
     yield Remark(f"{total} objects, {silent} of them do not say for which macOS they are")
 
 

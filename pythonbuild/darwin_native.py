@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from pythonbuild.config.model import Target
 from pythonbuild.darwin_plan import AppleCompiler
@@ -42,9 +43,14 @@ def find_compiler(target: Target) -> AppleCompiler:
     version = re.search(r"clang version (\d[\w.]*)(?: \(([\w.-]+)\))?", told)
     if version is None:
         raise MachineError(f"{clang}: no Clang", found=told.partition("\n")[0] or "no answer", advice=_INSTALL)
+    autoreconf = shutil.which("autoreconf")
+    if autoreconf is None:
+        raise MachineError("no autoreconf, which makes the configure scripts of libffi and expat",
+                           advice="install autoconf, automake and libtool, such as by: brew install autoconf automake"
+                                  " libtool")  # fmt: skip
     return AppleCompiler(
         clang, clangxx, sdk, sdk_name=f"macosx{sdk_version}", sdk_version=sdk_version,
-        clang_version=" ".join(filter(None, version.groups())),
+        clang_version=" ".join(filter(None, version.groups())), autotools=str(Path(autoreconf).parent),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ What the recipes' trees hold is looked at by :mod:`pythonbuild.validation`, as a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from pythonbuild.config.recipes import with_needs
 from pythonbuild.cpython.leaving_out import LeftOut
 from pythonbuild.cpython.modules import read_modules
 from pythonbuild.engine.model import CallAction, CallContext, PinnedFile, Plan, Step
+from pythonbuild.errors import UsageError
 from pythonbuild.planning import cpython_step, modules_file, plan_with, setup_step
 from pythonbuild.recipe_steps import PlanInputs, recipe_step, root_step
 from pythonbuild.shipping import VALIDATE_CODE, CompiledBy, code_files
@@ -40,12 +41,17 @@ NOT_WITHOUT_SDK = {
 }
 #: The recipes that are linked with the system's ncurses.
 _ON_NCURSES = ("libedit",)
+#: The recipes whose archives are exports of a repository.
+_WITHOUT_CONFIGURE = ("expat", "libffi")
 _CHECK_CODE = (*VALIDATE_CODE, "darwin_plan.py", "cross_check.py")
 
 
 @dataclass(frozen=True)
 class AppleCompiler:
-    """Which compiler and SDK ``macos-toolchain`` names: file names, versions, all that its key is to know."""
+    """Which compiler and SDK ``macos-toolchain`` names: file names, versions, all that its key is to know.
+
+    ``autotools`` is the directory of autoreconf and its kin, which macOS has not got.
+    """
 
     clang: str
     clangxx: str
@@ -53,6 +59,7 @@ class AppleCompiler:
     sdk_name: str = ""
     sdk_version: str = ""
     clang_version: str = ""
+    autotools: str = ""
 
     def parameters(self) -> Mapping[str, str]:
         return {"CLANG": self.clang, "CLANGXX": self.clangxx, "SDK": self.sdk, "SDK_NAME": self.sdk_name,
@@ -67,23 +74,32 @@ def make_native_plan(inputs: PlanInputs, compiler: AppleCompiler) -> Plan:
     """Return the plan of a distribution that is built on a Mac."""
     naming = toolchain_step(inputs, compiler, ())
     told = CompiledBy(inputs.toolchain.name, (), naming=TOOLCHAIN)
-    return plan_with(inputs, Compiler((naming,), (TOOLCHAIN,), (), told))
+    plan = plan_with(inputs, Compiler((naming,), (TOOLCHAIN,), (), told))
+    return replace(plan, steps=tuple(_with_autotools(step, compiler.autotools) for step in plan.steps))
 
 
-def make_cross_plan(inputs: PlanInputs) -> Plan:
-    """Return the plan that compiles for macOS on Linux and looks at what came out."""
+def _with_autotools(step: Step, directory: str) -> Step:
+    """Let the recipes find autoreconf whose sources have no configure script, and no others: what else is in that
+    directory is nobody's business.
+    """
+    if step.name not in _WITHOUT_CONFIGURE:
+        return step
+    return replace(step, parameters={**step.parameters, "PATH": f"{step.parameters['PATH']}:{directory}"})
+
+
+def make_cross_plan(inputs: PlanInputs, only: Sequence[str] = ()) -> Plan:
+    """Return the plan that compiles for macOS on Linux and looks at what came out.
+
+    With ``only`` it is about these dependencies, and without CPython. Raises UsageError for one that is not used.
+    """
     inputs = replace(inputs, left_out=LeftOut(extensions=NOT_WITHOUT_SDK))
     sdk = _sdk_step(inputs)
     toolchain = toolchain_step(inputs, CROSS_COMPILER, (SDK,))
     ncurses = recipe_step(inputs, inputs.recipes[NCURSES], (SDK, TOOLCHAIN))
     before = (SDK, TOOLCHAIN)
-    recipes = needed_recipes(inputs)
-    setup, python = setup_step(inputs), _build_python_step(inputs)
-    needs = [*before, NCURSES, python.name, *(recipe.name for recipe in recipes), setup.name]
-    cpython = cpython_step(inputs, needs)
-    given = {**cpython.parameters, "BUILD_PYTHON": "/tools/build-python/bin/python3"}
-    cpython = replace(cpython, parameters=given)
-    check = _check_step(inputs, cpython, [recipe.name for recipe in recipes])
+    recipes = _chosen(needed_recipes(inputs), only)
+    last = _cpython_steps(inputs, [*before, NCURSES, *(recipe.name for recipe in recipes)]) if not only else []
+    check = _check_step(inputs, last[-1] if last else None, [recipe.name for recipe in recipes])
     steps = (
         root_step(inputs, inputs.target.root, "root"),
         sdk,
@@ -93,12 +109,26 @@ def make_cross_plan(inputs: PlanInputs) -> Plan:
             recipe_step(inputs, recipe, (*before, NCURSES) if recipe.name in _ON_NCURSES else before)
             for recipe in recipes
         ),
-        setup,
-        python,
-        cpython,
+        *last,
         check,
     )
     return Plan(steps, (check.name,))
+
+
+def _chosen(recipes: list[Recipe], only: Sequence[str]) -> list[Recipe]:
+    known = {recipe.name: recipe for recipe in recipes}
+    if unknown := [name for name in only if name not in known]:
+        raise UsageError("cross-check: no dependency of CPython on macOS that can be compiled here", found=unknown[0],
+                         expected=f"one of {', '.join(known)}")  # fmt: skip
+    return with_needs(known, only) if only else recipes
+
+
+def _cpython_steps(inputs: PlanInputs, needs: Sequence[str]) -> list[Step]:
+    """Return the steps of CPython, the last of which compiles it."""
+    setup, python = setup_step(inputs), _build_python_step(inputs)
+    cpython = cpython_step(inputs, [*needs, python.name, setup.name])
+    given = {**cpython.parameters, "BUILD_PYTHON": "/tools/build-python/bin/python3"}
+    return [setup, python, replace(cpython, parameters=given)]
 
 
 def needed_recipes(inputs: PlanInputs) -> list[Recipe]:
@@ -128,23 +158,23 @@ def _build_python_step(inputs: PlanInputs) -> Step:
                    parameters={**step.parameters, **own})  # fmt: skip
 
 
-def _check_step(inputs: PlanInputs, cpython: Step, recipes: list[str]) -> Step:
+def _check_step(inputs: PlanInputs, cpython: Step | None, recipes: list[str]) -> Step:
     """Return the step that looks at everything that was compiled; its tree holds ``report.txt``."""
 
     def run(context: CallContext) -> None:
         from pythonbuild.cross_check import check_trees
 
         trees = {name: context.tree(name) for name in recipes}
-        report = check_trees(context.tree(cpython.name), trees, inputs.target, context.work)
+        report = check_trees(context.tree(cpython.name) if cpython else None, trees, inputs.target, context.work)
         for line in report.lines():
             context.log(line)
-        report.raise_if_failed(cpython.name)
+        report.raise_if_failed("cross-check")
         (context.out / "report.txt").write_text("\n".join(report.lines()) + "\n", encoding="utf-8", newline="\n")
 
     return Step(
-        name=f"check-{cpython.name.removeprefix('cpython-')}",
+        name=f"check-{cpython.name.removeprefix('cpython-') if cpython else 'dependencies'}",
         action=CallAction(run),
-        needs=(cpython.name, *recipes),
+        needs=(*([cpython.name] if cpython else []), *recipes),
         files=code_files(Path(__file__).parents[1], *_CHECK_CODE),
         parameters={"target": repr(inputs.target)},
         target=inputs.target.triple,

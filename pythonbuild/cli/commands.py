@@ -248,7 +248,7 @@ def run_cross_check(arguments: Arguments, repository: Path, screen: Screen) -> i
 
     request = make_request(arguments, repository)
     request = dataclasses.replace(request, target_triple=arguments["target_triple"] or CROSS_TARGET)
-    done = cross_check(request, screen)
+    done = cross_check(request, arguments.words, screen)
     screen.answer([json.dumps(done.as_json(), indent=2)] if arguments["json"] else done.lines,
                   documents=[{"event": "CrossCheck", **done.as_json()}])  # fmt: skip
     return 0

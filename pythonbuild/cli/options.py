@@ -258,9 +258,11 @@ COMMANDS = (
         "compile for macOS on Linux, and look at what comes out",
         "Compile CPython and all it is linked with for macOS on Linux, as far as that goes without an SDK, and run the"
         " checks for programs of macOS over the result. Nothing is published: it shows that recipes and flags are"
-        " right. Without --target-triple for aarch64-apple-darwin. docs/building-macos.rst",
+        " right. Only the dependencies named, if any are. Without --target-triple for aarch64-apple-darwin."
+        " docs/building-macos.rst",
         ("--python", "--python-source", "--target-triple", "--environment", "--jobs", "--steps-at-once", "--keep-going",
          "--cache-dir", *_SOURCES, "--log-format", "--json"),
+        "[DEPENDENCY]…",
         platform="macos",
     ),
     Command(

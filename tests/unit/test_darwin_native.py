@@ -25,11 +25,12 @@ class Mac:
 
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.directory = directory
-        monkeypatch.setenv("PATH", f"{directory}:/usr/bin:/bin")
+        monkeypatch.setenv("PATH", f"{directory}:/bin")
         monkeypatch.setattr(platform, "system", lambda: "Darwin")
         monkeypatch.setattr(platform, "machine", lambda: "arm64")
         self.clang()
         self.xcrun()
+        self.program("autoreconf", "exit 1")
 
     def program(self, name: str, script: str) -> None:
         (self.directory / name).write_text(f"#!/bin/sh\n{script}\n")
@@ -61,6 +62,10 @@ def test_what_is_found_is_told(mac: Mac) -> None:
         "SDK": "/Library/Developer/CommandLineTools/SDKs/MacOSX.sdk", "SDK_NAME": "macosx15.2", "SDK_VERSION": "15.2",
         "CLANG_VERSION": "16.0.0 clang-1600.0.26.6",
     }  # fmt: skip
+
+
+def test_the_directory_of_autoreconf_is_found(mac: Mac) -> None:
+    assert find_compiler(ARM).autotools == str(mac.directory)
 
 
 def one_line(target: str, kind: type[BuildError]) -> str:
@@ -124,6 +129,15 @@ def test_a_compiler_that_is_no_clang(mac: Mac) -> None:
 def test_a_compiler_that_cannot_be_run(mac: Mac) -> None:
     (mac.directory / "clang").chmod(0o644)
     assert "clang: cannot be run" in one_line("aarch64-apple-darwin", MachineError)
+
+
+def test_no_autotools(mac: Mac, monkeypatch: pytest.MonkeyPatch) -> None:
+    (mac.directory / "autoreconf").unlink()
+    (mac.directory / "cat").symlink_to("/bin/cat")
+    (mac.directory / "sh").symlink_to("/bin/sh")
+    monkeypatch.setenv("PATH", str(mac.directory))
+    text = one_line("aarch64-apple-darwin", MachineError)
+    assert "no autoreconf, which makes the configure scripts of libffi" in text
 
 
 def test_an_intel_mac(mac: Mac, monkeypatch: pytest.MonkeyPatch) -> None:

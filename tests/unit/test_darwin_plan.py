@@ -27,7 +27,7 @@ from pythonbuild.recipe_steps import Interpreter, PlanInputs
 
 PROJECT = Project(Path(__file__).parents[2])
 CATALOGUE = read_modules(PROJECT.unix / "extension-modules.yml")
-COMPILER = AppleCompiler("/clt/clang", "/clt/clang++", "/clt/MacOSX.sdk", "macosx15.2", "15.2", "16.0.0 clang-1600.0")
+COMPILER = AppleCompiler("/clt/clang", "/clt/clang++", "/clt/MacOSX.sdk", "macosx15.2", "15.2", "16", "/opt/brew/bin")
 VERSIONS = ("3.11.2", "3.13.5", "3.14.10")
 
 
@@ -85,6 +85,11 @@ def test_a_mac_builds_on_the_machine_itself() -> None:
         assert step.parameters["PATH"].startswith("${STEP_TOOLS}/bin:/usr/bin:")
         assert "macos-toolchain" in step.needs or step.name == "macos-toolchain"
     assert not {name for name in names(plan) if name.startswith("root")}
+
+
+def test_only_recipes_without_a_configure_script_see_other_programs() -> None:
+    found = {step.name for step in native().steps if step.parameters.get("PATH", "").endswith(":/opt/brew/bin")}
+    assert found == {"expat", "libffi"}
 
 
 def test_what_macos_has_is_not_built_there() -> None:

@@ -14,6 +14,8 @@ minor=${series#3.}
 stdlib=python$series
 root=$OUT/install
 
+# macOS has no semaphores without a name, for which sem_getvalue is.
+case $TARGET_TRIPLE in *-apple-darwin) no_sem_getvalue=yes ;; *) no_sem_getvalue=no ;; esac
 arguments=(
     --build="$BUILD" --host="$HOST" --prefix=/install
     --enable-shared --without-static-libpython --with-ensurepip=install --enable-ipv6
@@ -22,7 +24,7 @@ arguments=(
     # What configure would find out from the machine it runs on (its /dev, its network, its kernel's limits), answered
     # as every Linux and every macOS answers.
     ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no
-    ac_cv_posix_semaphores_enabled=yes
+    ac_cv_posix_semaphores_enabled=yes ac_cv_broken_sem_getvalue=$no_sem_getvalue
     ac_cv_buggy_getaddrinfo=no ac_cv_broken_nice=no ac_cv_broken_poll=no ac_cv_working_tzset=yes
 )
 # The interpreter and libpython.so share their objects: position-independent code costs an executable nothing once it
@@ -49,17 +51,17 @@ for option in ${BUILD_OPTIONS//+/ }; do
     esac
 done
 # newer/ brings functions that the oldest supported glibc lacks, and a header that only another library's package has.
-cp -r "$STEP_RECIPE"/newer/. .
 case $TARGET_TRIPLE in
     *-linux-gnu*)
+        cp -r "$STEP_RECIPE"/newer/. .
         export MACHDEP_OBJS=Python/newer_libc.o
         for name in close_range copy_file_range memfd_create preadv2 pwritev2 sem_clockwait; do
             arguments+=("ac_cv_func_$name=yes")
         done
-        arguments+=(ac_cv_header_bluetooth_bluetooth_h=yes ac_cv_broken_sem_getvalue=no)
+        arguments+=(ac_cv_header_bluetooth_bluetooth_h=yes)
         ;;
-    # macOS has no semaphores without a name, for which sem_getvalue is.
-    *-apple-darwin) arguments+=(ac_cv_broken_sem_getvalue=yes) ;;
+    # The one of its headers that newer-libc.patch includes.
+    *) : > Include/internal/pycore_newer_libc.h ;;
 esac
 if [ "$minor" -le 11 ]; then
     arguments+=(--with-system-ffi)

@@ -2,9 +2,13 @@
 # macos-ncurses: stands in for the SDK's libncurses and libpanel where there is no SDK. macOS has ncurses 5.4's interface
 # with wide characters; this is a newer ncurses with that interface, and nothing of it gets into a program: it is linked
 # with as a library of the system, by the names and versions of macOS'.
-# A header that only the SDK has, and of which ncurses uses nothing.
+# A header that only the SDK has: the speeds of terminals as the oldest programs count them.
 mkdir -p "$STEP_BUILD/sdk/sys"
-: > "$STEP_BUILD/sdk/sys/ttydev.h"
+number=0
+for speed in B0 B50 B75 B110 B134 B150 B200 B300 B600 B1200 B1800 B2400 B4800 B9600 EXTA EXTB; do
+    echo "#define $speed $number"
+    number=$((number + 1))
+done > "$STEP_BUILD/sdk/sys/ttydev.h"
 export CPPFLAGS=-I$STEP_BUILD/sdk
 ./configure --build="$BUILD" --host="$HOST" --prefix="$PREFIX" --with-build-cc="$BUILD_CC" \
     --with-abi-version=5 --enable-widec --enable-overwrite --disable-db-install --disable-ext-colors \
