@@ -1,8 +1,8 @@
 """Checks that nothing in an archive tells where, and by which programs, it was built.
 
 Steps run at fixed paths (``/tools``, ``/build``, ``/out``, ``/recipe``, ``/sources``; prefix ``/install``), on Windows
-and macOS below the cache directory (``work/<step>-<digits>``), so such a path is hardly a secret; but a program that looks for its files at a path of the build finds nothing there, or what somebody
-else has put there, and a setting that names our compiler does not work on the machine of whoever reads it.
+and macOS below the cache directory (``work/<step>-<digits>``), so such a path is hardly a secret; but a program that
+looks for its files at a path of the build finds nothing there, or what somebody else has put there, and a setting that names our compiler does not work on the machine of whoever reads it.
 
 A path counts where one begins: ``/usr/build`` is none, ``-I/tools/deps`` is. What is in the archive for a reason stands
 in a table with that reason.
@@ -111,8 +111,8 @@ def binaries(subject: Subject) -> Iterator[str]:
 @check("leaks-text", "no other installed file does")
 def text(subject: Subject) -> Iterator[str]:
     """All other files of ``install`` and ``licenses`` are searched: scripts, sysconfig's data, Makefile, pkg-config
-    files, headers, bytecode. ``relocate.py`` of the recipe is where they are put right. Debug information of Microsoft's
-    compiler (``.pdb``) is left in peace: it names objects by their directories.
+    files, headers, bytecode. ``relocate.py`` of the recipe is where they are put right. Debug information for Windows
+    (``.pdb``) is left in peace: it names objects by their directories.
     """
     yield from _leaks(subject, lambda name, path: name.startswith(("install/", "licenses/")) and not _is_object(name)
                       and not _is_elf(path))  # fmt: skip

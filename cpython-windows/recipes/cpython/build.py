@@ -46,7 +46,8 @@ def properties(description: "dict") -> "list[str]":
         "tcltkDir": TOOLS / "tcltk" / ARCH_NAME,
     }
     # Without the second, _tkinter would have the directory of Tcl compiled in.
-    words = ['"/p:IncludeExternals=true"', '"/p:BuildForRelease=true"', *(f'"/p:{switch}=false"' for switch in switched_off())]
+    words = ['"/p:IncludeExternals=true"', '"/p:BuildForRelease=true"']
+    words += (f'"/p:{switch}=false"' for switch in switched_off())
     for name in sorted(description["properties"]):
         if name not in places:
             fail(f"the projects want the property {name}, which this recipe does not know")
