@@ -2,7 +2,8 @@
 
 Steps run at fixed paths (``/tools``, ``/build``, ``/out``, ``/recipe``, ``/sources``; prefix ``/install``), on Windows
 and macOS below the cache directory (``work/<step>-<digits>``), so such a path is hardly a secret; but a program that
-looks for its files at a path of the build finds nothing there, or what somebody else has put there, and a setting that names our compiler does not work on the machine of whoever reads it.
+looks for its files at a path of the build finds nothing there, or what somebody else has put there, and a setting that
+names our compiler does not work on the machine of whoever reads it.
 
 A path counts where one begins: ``/usr/build`` is none, ``-I/tools/deps`` is. What is in the archive for a reason stands
 in a table with that reason.

@@ -38,8 +38,8 @@ Path(os.environ["OUT"], "result").write_text(os.environ["SOURCE_DATE_EPOCH"])
 
 
 def apply(tree: Path, patch: bytes) -> subprocess.CompletedProcess[str]:
-    program = (f"import sys; sys.path.insert(0, {str(RECIPES)!r}); from pathlib import Path; "
-               f"from patching import apply_patch as run; run(Path({str(tree)!r}), sys.stdin.buffer.read(), 'p')")  # fmt: skip
+    program = f"import sys; sys.path.insert(0, {str(RECIPES)!r}); from pathlib import Path; import patching; "
+    program += f"patching.apply_patch(Path({str(tree)!r}), sys.stdin.buffer.read(), 'p')"
     return subprocess.run([sys.executable, "-I", "-c", program], input=patch.decode(), capture_output=True, text=True,
                           check=False)  # fmt: skip
 

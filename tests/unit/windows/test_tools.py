@@ -34,7 +34,7 @@ class Windows(Host):
                                       "displayName": "Build Tools 2022", "isComplete": True}])  # fmt: skip
     set: Mapping[str, str] = field(default_factory=lambda: {
         "VCToolsVersion": "14.44.35207", "WindowsSDKVersion": "10.0.26100.0\\", "INCLUDE": "C:\\inc", "SECRET": "x",
-        "WindowsSdkDir": "C:\\Kits\\10\\", "Path": f"{STUDIO}\\bin;C:\\Kits\\10\\bin;C:\\Git;C:\\Windows\\sys"})  # fmt: skip
+        "WindowsSdkDir": "C:\\Kits\\10\\", "Path": f"{STUDIO}\\bin;D:\\;C:\\Kits\\10\\bin;C:\\Windows\\s"})  # fmt: skip
     programs: frozenset[str] = frozenset({"cl", "link", "lib", "nmake", "msbuild"})
     perl: str = "MSWin32 5.38.2"
     nasm: str = "NASM version 2.16.03 compiled on Apr 17 2024"
@@ -68,7 +68,7 @@ def test_everything_is_found() -> None:
                               "perl": "5.38.2", "nasm": "2.16.03"}  # fmt: skip
     assert (tools.perl, tools.nasm, tools.notes) == (PERL, NASM, ())
     # Only directories of Visual Studio, the SDK and Windows, and only variables that compilers look at.
-    assert tools.environment["PATH"] == f"{STUDIO}\\bin;C:\\Kits\\10\\bin;C:\\Windows\\sys"
+    assert tools.environment["PATH"] == f"{STUDIO}\\bin;C:\\Kits\\10\\bin;C:\\Windows\\s"
     assert tools.environment["INCLUDE"] == "C:\\inc"
     assert tools.environment["SystemRoot"] == r"C:\Windows"
     assert "SECRET" not in tools.environment

@@ -203,7 +203,7 @@ class Build:
                                        self.objects / "runtime", self.platform)  # fmt: skip
         for name in ("vcruntime140", *(["vcruntime140_1"] if self.platform == "x64" else [])):
             self.machine.llvm("lld-link", "/nologo", "/nodefaultlib", "/dll", "/noentry", "/Brepro",
-                              f"/implib:{self.objects}/runtime/unused.lib", f"/out:{self.out / name}.dll", *runtime)  # fmt: skip
+                              f"/implib:{self.objects}/x.lib", f"/out:{self.out / name}.dll", *runtime)  # fmt: skip
         if (self.out / "_tkinter.pyd").is_file():
             tcltk = Path(self.properties["tcltkDir"])
             for dll in (tcltk / "bin").glob("*.dll"):
