@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _TITLES = {"macos": "macOS"}
 #: Commands that plan a build, which macOS has not got yet.
 _PLANNING = ("", "why", "verify-reproducible")
+#: Commands that run what was built in root filesystems of Linux, or make toolchains there.
+_LINUX_ONLY = ("relink", "test-distribution", "toolchain", "verify-reproducible")
 
 
 def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> int | None:
@@ -45,6 +47,8 @@ def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> in
 
 
 def _refuse_other_platforms(platform: str, parsed: Arguments) -> None:
+    if platform == "windows" and parsed.command.name in _LINUX_ONLY:
+        raise UsageError(f"{parsed.command.name}: is not there for Windows", advice="docs/building-windows.rst")
     if platform in _TITLES and parsed.command.name in _PLANNING:
         raise UsageError(f"building for {_TITLES[platform]} is not there yet",
                          advice="build-linux.py builds for Linux")  # fmt: skip

@@ -139,6 +139,9 @@ def test_platforms_that_cannot_build_yet_say_so(capsys: pytest.CaptureFixture[st
             "build-macos.py: building for macOS is not there yet; build-linux.py builds for Linux\n"
         )
     assert answer_early("windows", str(REPOSITORY), ["doctor"]) is None
+    assert answer_early("windows", str(REPOSITORY), []) is None
+    assert answer_early("windows", str(REPOSITORY), ["relink", "a.tar.zst"]) == 2
+    assert capsys.readouterr().err == "build-windows.py: relink: is not there for Windows; docs/building-windows.rst\n"
 
 
 def test_heavy_packages_are_not_imported_for_nothing() -> None:
