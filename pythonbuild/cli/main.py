@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Commands that plan a build.
 _PLANNING = ("", "why", "verify-reproducible")
+#: Commands that run what was built in root filesystems of Linux, or make toolchains there.
+_LINUX_ONLY = ("relink", "test-distribution", "toolchain", "verify-reproducible")
 
 
 def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> int | None:
@@ -45,13 +47,10 @@ def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> in
 
 
 def _refuse_other_platforms(platform: str, parsed: Arguments) -> None:
-    if platform != "linux" and parsed.command.name == "verify-reproducible":
-        raise UsageError("verify-reproducible builds for Linux alone so far",
-                         advice="`compare` compares two archives for any system")  # fmt: skip
-    if platform != "macos" or parsed.command.name not in _PLANNING:
-        return
-    found = system()
-    if found != "Darwin":
+    name = parsed.command.name
+    if platform != "linux" and name in _LINUX_ONLY:
+        raise UsageError(f"{name}: is there for Linux alone so far", advice=f"docs/building-{platform}.rst")
+    if platform == "macos" and name in _PLANNING and (found := system()) != "Darwin":
         raise UsageError("macOS is built for on macOS", found=found,
                          advice="`build-macos.py cross-check` compiles what can be compiled here")  # fmt: skip
 

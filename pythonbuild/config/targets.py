@@ -25,7 +25,7 @@ _TEXTS = (
 
 #: How the triples end that another script builds for, on its own system.
 _BUILT_ELSEWHERE = {"-apple-darwin": "build-macos.py, on macOS", "-pc-windows-msvc": "build-windows.py, on Windows",
-                    "-linux-gnu": "build-linux.py, on Linux"}  # fmt: skip
+                    "-unknown-linux-gnu": "build-linux.py, on Linux"}  # fmt: skip
 
 
 def load_targets(path: Path) -> Mapping[str, Target]:

@@ -1,8 +1,9 @@
 """Checks that nothing in an archive tells where, and by which programs, it was built.
 
-Steps run at fixed paths (``/tools``, ``/build``, ``/out``, ``/recipe``, ``/sources``; prefix ``/install``), so such a
-path is no secret; but a program that looks for its files at a path of the build finds nothing there, or what somebody
-else has put there, and a setting that names our compiler does not work on the machine of whoever reads it.
+Steps run at fixed paths (``/tools``, ``/build``, ``/out``, ``/recipe``, ``/sources``; prefix ``/install``), on Windows
+and macOS below the cache directory (``work/<step>-<digits>``), so such a path is hardly a secret; but a program that
+looks for its files at a path of the build finds nothing there, or what somebody else has put there, and a setting that
+names our compiler does not work on the machine of whoever reads it.
 
 A path counts where one begins: ``/usr/build`` is none, ``-I/tools/deps`` is. What is in the archive for a reason stands
 in a table with that reason.
@@ -20,6 +21,11 @@ from pythonbuild.validation.checks import Subject, check
 
 # It begins with a plain character: so the search runs at the speed of memory. What stands before it is looked at later.
 _PATH = re.compile(rb"/(?:tools|build|out|recipe|sources|install)(?![\w.\-])[\w./+\-]*")
+#: Where steps run on the machine itself: below the cache, in a directory with the step's name and some digits.
+_WORK = re.compile(rb"[\\/]work[\\/][\w.+\-]{1,80}-[0-9a-f]{12}[\\/][\w./\\+\-]{0,200}")
+#: What Microsoft's compiler puts directories into that no flag of its keeps out: debug information, beside programs and
+#: in objects.
+_DEBUGGED = (".pdb", ".obj", ".lib")
 #: Bytes after which a slash goes on with a path, a word or a variable.
 _INSIDE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-/})~*%<\\")
 _OPTIONS = (b"-I", b"-L", b"-B")
@@ -60,9 +66,11 @@ def _leaks(subject: Subject, wanted: Callable[[str, Path], bool]) -> Iterator[st
         name = above + path.relative_to(subject.top).as_posix()
         if path.is_symlink() or not path.is_file() or not wanted(name, path):
             continue
+        if path.suffix in _DEBUGGED:
+            continue
         data = path.read_bytes()
         found = dict.fromkeys(match.group() for match in _PATH.finditer(data) if _begins(data, match, path.suffix))
-        found |= dict.fromkeys(match.group() for match in compiler.finditer(data))
+        found |= dict.fromkeys(match.group() for pattern in (compiler, _WORK) for match in pattern.finditer(data))
         allowed = [item for item in _ALLOWED if re.fullmatch(item.files, name)]
         left = [text for text in found if not any(re.fullmatch(item.names, text) for item in allowed)]
         if left:
@@ -104,7 +112,8 @@ def binaries(subject: Subject) -> Iterator[str]:
 @check("leaks-text", "no other installed file does")
 def text(subject: Subject) -> Iterator[str]:
     """All other files of ``install`` and ``licenses`` are searched: scripts, sysconfig's data, Makefile, pkg-config
-    files, headers, bytecode. ``relocate.py`` of the recipe is where they are put right.
+    files, headers, bytecode. ``relocate.py`` of the recipe is where they are put right. Debug information for Windows
+    (``.pdb``) is left in peace: it names objects by their directories.
     """
     yield from _leaks(subject, lambda name, path: name.startswith(("install/", "licenses/")) and not _is_object(name)
                       and not _is_elf(path))  # fmt: skip

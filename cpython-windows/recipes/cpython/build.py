@@ -45,7 +45,9 @@ def properties(description: "dict") -> "list[str]":
         "mpdecimalDir": TOOLS / "mpdecimal",
         "tcltkDir": TOOLS / "tcltk" / ARCH_NAME,
     }
-    words = ['"/p:IncludeExternals=true"', *(f'"/p:{switch}=false"' for switch in switched_off())]
+    # Without the second, _tkinter would have the directory of Tcl compiled in.
+    words = ['"/p:IncludeExternals=true"', '"/p:BuildForRelease=true"']
+    words += (f'"/p:{switch}=false"' for switch in switched_off())
     for name in sorted(description["properties"]):
         if name not in places:
             fail(f"the projects want the property {name}, which this recipe does not know")

@@ -10,7 +10,9 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from dataclasses import dataclass, field
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +50,7 @@ class Done:
     events: tuple[dict[str, Any], ...]
     status: int
     errors: str
-    seconds: float = field(default=0.0, compare=False)
+    output: str = ""
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["event"] == kind]
@@ -72,21 +74,23 @@ class FakeWindows:
     def path(self) -> str:
         return os.pathsep.join(str(self.root / each) for each in ("installer", "windows/system32", "perl", "nasm"))
 
-    def run(self, *arguments: str, path: str | None = None, **variables: str) -> Done:
+    @property
+    def bare_path(self) -> str:
+        """A PATH without Perl and NASM."""
+        return os.pathsep.join(str(self.root / each) for each in ("installer", "windows/system32"))
+
+    def run(self, *arguments: str, path: str | None = None) -> Done:
         """Run the script as a person would, with nothing on PATH but the machine's programs."""
         command = [sys.executable, str(self.checkout / "build-windows.py"), *arguments, "--cache-dir", str(self.cache)]
-        environment = {
-            "PATH": self.path if path is None else path,
-            "SystemRoot": str(self.root / "windows"),
-            **variables,
-        }
+        environment = {"PATH": self.path if path is None else path, "SystemRoot": str(self.root / "windows")}
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         events = tuple(json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
-        return Done(events, done.returncode, done.stderr + (done.stdout[-6000:] if done.returncode else ""))
+        said = done.stdout[-6000:] if done.returncode else ""
+        return Done(events, done.returncode, done.stderr or said, done.stdout)
 
-    def build(self, output: Path, *arguments: str, **variables: str) -> Done:
-        return self.run("--log-format", "json", "--output", str(output), "--source-dir", str(self.archives),
-                        *arguments, **variables)  # fmt: skip
+    def build(self, output: Path, *arguments: str, path: str | None = None) -> Done:
+        flags = ("--log-format", "json", "--output", str(output), "--source-dir", str(self.archives))
+        return self.run(*flags, *arguments, path=path)
 
     def calls(self, program: str) -> list[dict[str, Any]]:
         """Return how a program was called, in order."""
@@ -94,8 +98,11 @@ class FakeWindows:
         return [row for row in rows if row["program"] == program]
 
 
-def make_machine(root: Path, compiler: Path, platform: str = "x64") -> FakeWindows:
-    """Make the machine in an empty directory; ``compiler`` is the root filesystem that has Clang and lld."""
+def make_machine(root: Path, compiler: Path, platform: str = "x64", pinned: Sequence[str] = ()) -> FakeWindows:
+    """Make the machine in an empty directory; ``compiler`` is the root filesystem that has Clang and lld.
+
+    ``pinned`` are programs of cpython-windows/sources.yml that stand-ins are to be pinned for.
+    """
     for directory, programs in PROGRAMS.items():
         (root / directory).mkdir(parents=True)
         for name, module in programs.items():
@@ -103,12 +110,14 @@ def make_machine(root: Path, compiler: Path, platform: str = "x64") -> FakeWindo
             program.write_text(_WRAPPER.format(python=sys.executable, standins=str(STANDINS), module=module,
                                                root=str(root), name=name))  # fmt: skip
             program.chmod(0o755)
-    told = {"compiler": str(compiler), "version": "3.13.5", "platform": platform}
+    told = {"compiler": str(compiler), "msvc": "14.44.35207", "platform": platform}
     (root / "machine.json").write_text(json.dumps(told))
     archives, checkout, cache = root / "archives", root / "checkout", root / "c"
     archives.mkdir()
     _copy_checkout(checkout)
     pin(checkout, "tcltk", tcltk(archives / "tcltk-for-tests.tar.gz"))
+    for source in pinned:
+        pin(checkout, source, _program(source, root, archives))
     cache.mkdir()
     # What all builds share: the virtual environment, and what was fetched.
     for name in ("venv", "downloads"):
@@ -141,6 +150,28 @@ def pin(checkout: Path, source: str, archive: Path) -> None:
                  "size": str(len(content))}.get(key.strip())  # fmt: skip
         lines.append(f"{key}{colon} {value}" if value else line)
     path.write_text(before + found + "\n".join(lines) + gap + after)
+
+
+def _program(source: str, root: Path, archives: Path) -> Path:
+    """Write an archive of a program, in the form that the real one has, with a stand-in in the program's place."""
+    if source == "nasm":
+        path = archives / "nasm-for-tests.tar.gz"
+        with tarfile.open(path, "w:gz") as tar:
+            for name, content in (("nasm.exe", (root / "nasm/nasm").read_bytes()), ("LICENSE", b"NASM's licence")):
+                info = tarfile.TarInfo(f"cpython-bin-deps-nasm/{name}")
+                info.size, info.mtime, info.mode = len(content), 1700000000, 0o755
+                tar.addfile(info, io.BytesIO(content))
+            # OpenSSL's Configure looks for it by the name without a suffix, which on Windows is the same.
+            link = tarfile.TarInfo("cpython-bin-deps-nasm/nasm")
+            link.type, link.linkname = tarfile.LNKTYPE, "cpython-bin-deps-nasm/nasm.exe"
+            tar.addfile(link)
+        return path
+    path = archives / "perl-for-tests.zip"
+    with zipfile.ZipFile(path, "w") as zipped:
+        zipped.writestr("perl/bin/perl.exe", (root / "perl/perl").read_bytes())
+        zipped.writestr("licenses/perl/Artistic", "Perl's licence")
+        zipped.writestr("c/bin/gcc.exe", "nobody needs it")
+    return path
 
 
 def tcltk(path: Path) -> Path:

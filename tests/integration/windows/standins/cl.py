@@ -31,7 +31,8 @@ def main(arguments: list, machine: object) -> int:
         # Only this is real: the assembly has to be there when the preprocessor is done, and nothing unknown in it.
         resources = machine.compiler / "usr/lib/llvm-22/lib/clang/22"
         target = Path(os.environ["TEMP"]) / "preprocessed"
-        machine.llvm("clang", f"--target={TRIPLES[machine.platform]}", "-resource-dir", resources, "-E", "-P", "-x", "c",
+        target_flag = f"--target={TRIPLES[machine.platform]}"
+        machine.llvm("clang", target_flag, "-resource-dir", resources, "-E", "-P", "-x", "c",
                      "-Wno-everything", *includes, *defines, *sources, "-o", target)  # fmt: skip
         print(target.read_text(), end="")
         return 0

@@ -32,7 +32,7 @@ def variables(machine: object, arch: str) -> None:
                               "/usr/bin/somebody's own")))  # fmt: skip
     print("[vcvarsall.bat] Environment initialized for: " + arch)
     for name, value in {
-        "Path": path, "INCLUDE": f"{root}/VS/VC/include", "LIB": f"{root}/VS/VC/lib", "VCToolsVersion": "14.44.35207",
+        "Path": path, "INCLUDE": f"{root}/VS/VC/include", "LIB": f"{root}/VS/VC/lib", "VCToolsVersion": machine.msvc,
         "VCToolsInstallDir": f"{root}/VS/VC", "VisualStudioVersion": "17.0", "WindowsSdkDir": f"{root}/Kits",
         "WindowsSDKVersion": "10.0.26100.0\\", "SECRET": "of the caller's", "SystemRoot": f"{root}/windows",
         "PROCESSOR_ARCHITECTURE": "AMD64",

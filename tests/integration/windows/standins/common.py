@@ -1,8 +1,8 @@
-"""What the stand-ins of Windows' programs share: they check how they are called, and end with status 97 if it is not as
-the real one would want it; they write down every call.
+"""What the stand-ins of Windows' programs share: they check how they are called, and end with status 97 if it is not
+as the real one would want it; they write down every call.
 
-``machine.json`` beside the stand-ins' directory of programs says where things are. Objects, libraries, DLLs and programs
-are real ones: Clang and lld of the build's root filesystem make them of small C sources.
+``machine.json`` of the made-up machine says where things are. Objects, libraries, DLLs and programs are real: Clang and
+lld of the build's root filesystem make them of small C sources.
 """
 
 import json
@@ -24,7 +24,7 @@ class Machine:
     def __init__(self, root: Path) -> None:
         self.root = root
         told = json.loads((root / "machine.json").read_text())
-        self.compiler, self.version = Path(told["compiler"]), told["version"]
+        self.compiler, self.msvc = Path(told["compiler"]), told["msvc"]
         self.platform = told["platform"]
 
     def note(self, program: str, arguments: list) -> None:

@@ -1,23 +1,23 @@
 """MSBuild: reads the projects that pcbuild.proj lists, looks for every file that they name, and makes what they would.
 
 Of each source a small object is compiled at the place where its project wants it, which defines what the real source
-does: the init functions of modules. The table of builtin modules names them all, so that pythonXY.dll can only be linked
-if every one is there.
+does: the init functions of modules. The table of builtin modules names them all, so that pythonXY.dll can only be
+linked if every one is there.
 """
 
 import os
 import re
 import shutil
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from common import NOTHING, expect, wrong
 
 SPACE = "{http://schemas.microsoft.com/developer/msbuild/2003}"
 ARCH_NAMES = {"x64": "amd64", "Win32": "win32", "ARM64": "arm64"}
 #: Properties that CPython's own sheets have, and what is not read here.
-KNOWN = ("IncludeExternals", "IncludeTests", "IncludeTkinter", "PythonBuildDependencies", "sqlite3Dir", "mpdecimalDir",
-         "tcltkDir")  # fmt: skip
+KNOWN = ("IncludeExternals", "BuildForRelease", "IncludeTests", "IncludeTkinter", "PythonBuildDependencies",
+         "sqlite3Dir", "mpdecimalDir", "tcltkDir")  # fmt: skip
 INIT = re.compile(r"^\s*PyMODINIT_FUNC\s+(\w+)\s*\(", re.MULTILINE)
 CODECS = re.compile(r"^I_AM_A_MODULE_FOR\((\w+)\)", re.MULTILINE)
 CALLED = re.compile(r"^extern PyObject\s?\* ?(\w+)\(void\);", re.MULTILINE)
@@ -68,7 +68,7 @@ class Build:
         """Return the projects of pcbuild.proj, those first that others are linked with."""
         switches = {f"$({name})": value for name, value in self.properties.items()}
         names = []
-        for item in ElementTree.parse(self.pcbuild / "pcbuild.proj").iter():
+        for item in ET.parse(self.pcbuild / "pcbuild.proj").iter():
             kind = item.tag.removeprefix(SPACE)
             condition = item.get("Condition", "")
             gone = any(switch in condition and value == "false" for switch, value in switches.items())
@@ -94,7 +94,7 @@ class Build:
         return Path(os.path.normpath(self.pcbuild / text.replace("\\", "/")))
 
     def project(self, name: str) -> None:
-        root = ElementTree.parse(self.pcbuild / f"{name}.vcxproj").getroot()
+        root = ET.parse(self.pcbuild / f"{name}.vcxproj").getroot()
         kind = next(element.text for element in root.iter(f"{SPACE}ConfigurationType"))
         directories = {}
         for item in [*root.iter(f"{SPACE}ClCompile"), *root.iter(f"{SPACE}CustomBuild")]:
@@ -144,7 +144,7 @@ class Build:
         text = (self.pcbuild / "pythoncore.vcxproj").read_text("utf-8-sig")
         return "<ConfigurationType>StaticLibrary<" in text
 
-    def link(self, name: str, kind: str, root: ElementTree.Element, objects: list) -> None:
+    def link(self, name: str, kind: str, root: ET.Element, objects: list) -> None:
         target = {"pythoncore": f"python{self.number}", "python3dll": "python3", "pylauncher": "py",
                   "pywlauncher": "pyw"}.get(name, name)  # fmt: skip
         if kind == "StaticLibrary":
@@ -163,8 +163,9 @@ class Build:
         if kind == "Application":
             start = self.machine.compile({"start": "int start(void) { return 0; }\n"}, self.objects / name / "start",
                                          self.platform) if name not in ("python", "pythonw") else []  # fmt: skip
+            subsystem = "windows" if name.startswith("pyw") else "console"
             core = [self.out / f"python{self.number}.lib"] if name in ("python", "pythonw") else []
-            self.machine.llvm("lld-link", *common, "/entry:start", f"/subsystem:{'windows' if name.startswith('pyw') else 'console'}",
+            self.machine.llvm("lld-link", *common, "/entry:start", f"/subsystem:{subsystem}",
                               f"/out:{self.out / target}.exe", *objects, *start, *core)  # fmt: skip
             return
         suffix = next((each.text for each in root.iter(f"{SPACE}TargetExt")), ".dll")
@@ -179,7 +180,7 @@ class Build:
 
     def libraries(self) -> list:
         """Return the libraries of the property sheet, all of which have to be there; the system's are not needed."""
-        sheet = ElementTree.parse(self.pcbuild / "pythonbuild.props")
+        sheet = ET.parse(self.pcbuild / "pythonbuild.props")
         found = []
         for word in next(sheet.iter(f"{SPACE}AdditionalDependencies")).text.split(";"):
             if word.removesuffix(".lib").lower() in SYSTEM or word.startswith("%("):
@@ -202,7 +203,7 @@ class Build:
                                        self.objects / "runtime", self.platform)  # fmt: skip
         for name in ("vcruntime140", *(["vcruntime140_1"] if self.platform == "x64" else [])):
             self.machine.llvm("lld-link", "/nologo", "/nodefaultlib", "/dll", "/noentry", "/Brepro",
-                              f"/implib:{self.objects}/runtime/unused.lib", f"/out:{self.out / name}.dll", *runtime)  # fmt: skip
+                              f"/implib:{self.objects}/x.lib", f"/out:{self.out / name}.dll", *runtime)  # fmt: skip
         if (self.out / "_tkinter.pyd").is_file():
             tcltk = Path(self.properties["tcltkDir"])
             for dll in (tcltk / "bin").glob("*.dll"):

@@ -35,7 +35,7 @@ def bzip2(machine: object) -> int:
              if word.endswith(".obj")]  # fmt: skip
     for stem in stems:
         expect(Path(f"{stem}.c").is_file(), f"there is no {stem}.c")
-    objects = machine.compile({stem: NOTHING for stem in stems}, Path("made"))
+    objects = machine.compile(dict.fromkeys(stems, NOTHING), Path("made"))
     machine.llvm("llvm-lib", "/out:libbz2.lib", *objects)
     return 0
 

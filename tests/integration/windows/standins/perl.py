@@ -7,7 +7,8 @@ from pathlib import Path
 from common import expect, wrong
 
 TARGETS = {"x64": "VC-WIN64A", "Win32": "VC-WIN32", "ARM64": "VC-WIN64-ARM"}
-OPTIONS = {"no-shared", "no-module", "no-apps", "no-tests", "no-docs", "no-cmp", "no-cms", "no-dtls", "no-quic", "no-ts",
+OPTIONS = {"no-shared", "no-module", "no-apps", "no-tests", "no-docs", "no-cmp", "no-cms", "no-dtls", "no-quic",
+           "no-ts",
            "no-asm", "-Brepro"}  # fmt: skip
 
 

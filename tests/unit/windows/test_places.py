@@ -1,0 +1,36 @@
+"""Which directories a build for Windows can work in, told by pure paths of either system."""
+
+from __future__ import annotations
+
+from pathlib import PurePath, PurePosixPath, PureWindowsPath
+
+import pytest
+
+from pythonbuild.errors import UsageError
+from pythonbuild.windows.places import check_place
+
+
+@pytest.mark.parametrize("path", [
+    PureWindowsPath(r"C:\pb"), PureWindowsPath("D:/work/python-build+1.0"), PureWindowsPath(r"C:\Users\RUNNER~1\c"),
+    PurePosixPath("/tmp/pbw-x/c"),
+])  # fmt: skip
+def test_plain_paths(path: PurePath) -> None:
+    check_place("--cache-dir", path, 80)
+
+
+@pytest.mark.parametrize(("path", "message"), [
+    (PureWindowsPath(r"C:\Users\Jane Doe\build"), r"--cache-dir: the path has a space in it: found C:\Users\Jane Doe"),
+    (PureWindowsPath(r"C:\a&b"), "the path has '&' in it"),
+    (PureWindowsPath(r"C:\50%\x"), "the path has '%' in it"),
+    (PureWindowsPath(r"C:\Benutzer\Jörg"), "the path has 'ö' in it"),
+    (PureWindowsPath(r"\\server\share\x"), "a network path"),
+    (PureWindowsPath("C:\\" + "x" * 90), r"the path is too long: found 93 characters"),
+    (PurePosixPath("/a b"), "the path has a space in it"),
+])  # fmt: skip
+def test_what_tools_would_stumble_over(path: PurePath, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_place("--cache-dir", path, 80)
+    text = caught.value.render()
+    assert message in text
+    assert "give --cache-dir a short path such as C:\\pb" in text
+    assert "\n" not in text

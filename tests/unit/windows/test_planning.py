@@ -1,0 +1,149 @@
+"""The plan of a build for Windows: which steps there are, and what goes into their keys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pythonbuild.config.model import LockedPackage, Pin, Toolchain
+from pythonbuild.config.project import Project
+from pythonbuild.config.request import Request
+from pythonbuild.config.toolchains import compiled_by
+from pythonbuild.cpython.leaving_out import NO_TESTS, NO_TK
+from pythonbuild.engine.keys import step_inputs
+from pythonbuild.engine.model import PinnedFile, Plan, RecipeAction
+from pythonbuild.errors import UsageError
+from pythonbuild.planning import lock_names, make_plan
+from pythonbuild.recipe_steps import Interpreter, PlanInputs
+from pythonbuild.windows.host import Host
+from pythonbuild.windows.planning import check_windows_options, choose_tools, edit_options, left_out
+from pythonbuild.windows.shipping import runs_here
+
+REPOSITORY = Path(__file__).parents[3]
+PROJECT = Project(REPOSITORY, "windows")
+FOUND = {"PERL": r"C:\perl\bin\perl.exe", "NASM": r"C:\nasm\nasm.exe"}
+
+
+class NoFiles:
+    """Planning fetches nothing."""
+
+    def pin(self, pin: Pin) -> Path:
+        raise AssertionError(pin)
+
+    def package(self, package: LockedPackage, snapshot: str) -> Path:
+        raise AssertionError(package)
+
+
+def inputs(triple: str = "x86_64-pc-windows-msvc", options: str = "noopt", **changes: Any) -> PlanInputs:
+    toolchain = Toolchain("machine:msvc-14.44", "machine", "msvc", "14.44", "", environment={"INCLUDE": r"C:\vc"},
+                          versions={"msvc": "14.44"}, programs=changes.pop("programs", FOUND))  # fmt: skip
+    source = PROJECT.sources["cpython-3.13"]
+    file = PinnedFile("Python-3.13.5.tar.xz", "0" * 64, Path)
+    return PlanInputs(PROJECT, compiled_by(PROJECT.targets[triple], toolchain), toolchain, options,
+                      Interpreter("3.13.5", source, file), {}, NoFiles(), **changes)  # fmt: skip
+
+
+def names(plan: Plan) -> list[str]:
+    return [step.name for step in plan.steps]
+
+
+def test_the_steps() -> None:
+    plan = make_plan(inputs(archives=("full", "install_only")))
+    assert set(names(plan)) == {
+        "bzip2", "libffi", "mpdecimal", "openssl", "sqlite", "tcltk", "xz", "zlib", "pcbuild-3.13.5-noopt",
+        "cpython-3.13.5-noopt", "interpreter-3.13.5-noopt", "assemble-3.13.5-noopt", "archive-3.13.5-noopt",
+        "validate-3.13.5-noopt", "archive-3.13.5-noopt-install_only", "validate-3.13.5-noopt-install_only",
+    }  # fmt: skip
+    assert plan.goals == ("validate-3.13.5-noopt", "archive-3.13.5-noopt", "validate-3.13.5-noopt-install_only",
+                          "archive-3.13.5-noopt-install_only")  # fmt: skip
+    for step in plan.steps:
+        assert set(step.needs) <= set(names(plan)[: names(plan).index(step.name)]), step.name
+    openssl = plan.step("openssl")
+    assert (openssl.parameters["PERL"], openssl.parameters["NASM"]) == (FOUND["PERL"], FOUND["NASM"])
+    assert "PERL" not in plan.step("zlib").parameters
+    assert plan.step("zlib").parameters["INCLUDE"] == r"C:\vc"
+    assert lock_names(PROJECT, inputs().target) == {}
+
+
+def test_recipes_run_on_the_machine_itself() -> None:
+    for step in make_plan(inputs()).steps:
+        if isinstance(step.action, RecipeAction):
+            assert step.action.root == ""
+            assert step.action.argv[-1] == "${STEP_RECIPE}/driver.py"
+            assert {"driver.py", "patching.py", "toolbox.py", "build.py"} <= {file.name for file in step.files}
+
+
+@pytest.mark.parametrize("triple", ["x86_64-pc-windows-msvc", "aarch64-pc-windows-msvc"])
+def test_pinned_programs_where_the_machine_has_none(triple: str) -> None:
+    plan = make_plan(inputs(triple, programs={}))
+    openssl = plan.step("openssl")
+    assert openssl.parameters["PERL"] == "${STEP_TOOLS}/strawberry-perl/perl/bin/perl.exe"
+    assert "strawberry-perl" in openssl.needs
+    assert ("nasm" in openssl.needs) == (triple.startswith("x86_64"))
+    assert openssl.parameters["NASM"] == ("${STEP_TOOLS}/nasm/nasm.exe" if triple.startswith("x86_64") else "")
+
+
+def test_the_static_variant_has_no_tcl() -> None:
+    plan = make_plan(inputs(options="static+pgo"))
+    assert "tcltk" not in names(plan)
+    options = edit_options(inputs("aarch64-pc-windows-msvc", "static+noopt"))
+    assert (options.architecture, options.static, options.optimized) == ("arm64", True, False)
+
+
+def test_keys_change_with_the_compiler_and_the_options() -> None:
+    digests = dict.fromkeys(names(make_plan(inputs())), "d")
+    other = replace(inputs(), target=replace(inputs().target, environment={"INCLUDE": r"D:\vc"}))
+    plans = {name: make_plan(each) for name, each in (("", inputs()), ("other", other))}
+    keys = {name: step_inputs(plan.step("zlib"), digests) for name, plan in plans.items()}
+    assert keys[""] != keys["other"]
+    edits = [step_inputs(plan.step("pcbuild-3.13.5-noopt"), digests) for plan in plans.values()]
+    assert edits[0] == edits[1]
+
+
+def request(**changes: Any) -> Request:
+    base = {"repository": REPOSITORY, "python": "3.13", "python_source": None, "options": "noopt", "jobs": 1,
+            "target_triple": "x86_64-pc-windows-msvc", "environment": "native", "cache": Path("/c"),
+            "output": Path("/o"), "system": "windows"}  # fmt: skip
+    return Request(**{**base, **changes})
+
+
+def test_what_is_left_out() -> None:
+    assert not left_out(request(), PROJECT, "3.13.5")
+    gone = left_out(request(no_tests=True, no_tk=True), PROJECT, "3.13.5")
+    assert gone.extensions["_tkinter"] == NO_TK
+    assert gone.extensions["_testcapi"] == NO_TESTS
+    assert "_ssl" not in gone.extensions
+    plan = make_plan(inputs(left_out=gone))
+    assert "smaller-3.13.5-noopt" in names(plan)
+    assert "tcltk" not in names(plan)
+    parameters = plan.step("cpython-3.13.5-noopt").parameters
+    assert (parameters["WITHOUT_TESTS"], parameters["WITHOUT_TK"]) == ("yes", "yes")
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"link": (("openssl", "shared"),)}, "--link: not there for Windows"),
+    ({"without": ("_ssl",)}, "--without: not there for Windows"),
+    ({"toolchain": "bootstrap"}, "--toolchain: builds for Windows use the machine's Visual Studio"),
+    ({"debug_shell": "zlib"}, "--debug-shell: not there for Windows"),
+])  # fmt: skip
+def test_wishes_that_windows_does_not_know(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        choose_tools(request(**changes), PROJECT, PROJECT.targets["x86_64-pc-windows-msvc"])
+
+
+def test_free_threaded_builds_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"--options: free-threaded .* --options pgo"):
+        check_windows_options("freethreaded+pgo")
+    check_windows_options("static+pgo")
+
+
+@pytest.mark.parametrize(("system", "machine", "arch", "runs"), [
+    ("Windows", "amd64", "x86_64", True), ("Windows", "amd64", "i686", True), ("Windows", "amd64", "aarch64", False),
+    ("Windows", "arm64", "x86_64", True), ("Linux", "x86_64", "x86_64", False),
+])  # fmt: skip
+def test_where_the_interpreter_can_be_asked(system: str, machine: str, arch: str, runs: bool) -> None:
+    target = PROJECT.targets[f"{arch}-pc-windows-msvc"]
+    assert runs_here(Host(system, machine, {}), target) == runs
