@@ -37,6 +37,8 @@ SDK_SOURCE = "ziglang"
 #: What cannot be compiled without an SDK, and why.
 NOT_WITHOUT_SDK = {
     "_scproxy": "needs the headers of the frameworks CoreFoundation and SystemConfiguration",
+    "_remote_debugging": "needs mach/mach_vm.h, which is in no package",
+    "_testexternalinspection": "needs mach/mach_vm.h, which is in no package",
     "_tkinter": "needs Tk, which needs the headers of the framework Cocoa",
 }
 #: The recipes that are linked with the system's ncurses.
