@@ -83,6 +83,7 @@ def lay_out(description: "dict", built: Path) -> None:
         extra={"PYTHON_HEXVERSION": hexversion})  # fmt: skip
     for name in placeholders:
         (install / name).unlink()
+    (install / "Scripts").mkdir()  # where pip puts programs; the interpreter names it among its directories
     if not (install / "Lib/site-packages/pip").is_dir():
         fail("PC/layout left no pip in Lib/site-packages")
 
