@@ -106,14 +106,13 @@ def make_environment(venv: str, requirements: str) -> None:
 
     found = importlib.util.find_spec("ensurepip")
     if found is None or not found.origin:
-        raise BootstrapError(f"this Python has no venv module; apt install {_venv_package()}")
+        raise BootstrapError(f"this Python has no venv module; {_venv_advice()}")
     try:
         os.makedirs(os.path.dirname(venv), exist_ok=True)
-        with open(os.path.join(os.path.dirname(venv), "lock"), "a") as lock:
-            _take_lock(lock.fileno(), venv)
+        with _Lock(os.path.dirname(venv), venv) as lock:
             if not is_ready(venv):  # the start we waited for has made it
                 _say(f"making {_short(venv)} from {_short(requirements)} (once)")
-                _make(venv, requirements, lock.fileno())
+                _make(venv, requirements, lock)
     except OSError as error:
         advice = "give --cache-dir a directory that you can write to, on a disk with 200 MB of space"
         raise BootstrapError(f"{_short(error.filename or venv)}: {error.strerror or error}; {advice}") from error
@@ -147,6 +146,7 @@ def _call(command: "list[str]", lock: int, name: str, place: str) -> None:
     sharing = {} if os.name == "nt" else {"pass_fds": (lock,)}
     process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, **sharing)  # type: ignore[call-overload]  # fmt: skip
+    _tie(process)
     try:
         output = process.communicate()[0].decode("utf-8", "replace")
     except BaseException:
@@ -170,7 +170,7 @@ def explain_failure(name: str, status: int, output: str, free: int) -> str:
         advice = "the index served other files than requirements.txt pins; ask whoever runs it, or use another one"
         errors = [line for line in lines if "Expected sha256" in line or "Got" in line or "from http" in line] or errors
     elif "ensurepip is not available" in output:
-        advice = "apt install " + _venv_package()
+        advice = _venv_advice()
     elif name == "venv":
         advice = "this Python cannot make virtual environments"
     else:
@@ -179,27 +179,39 @@ def explain_failure(name: str, status: int, output: str, free: int) -> str:
     return f"{name} failed with status {status}; {advice}{shown}"
 
 
-def _venv_package() -> str:
-    """Return the distribution's package that completes this Python."""
+def _venv_advice() -> str:
+    """Say how this Python is completed: on Linux by the distribution's package."""
+    if not sys.platform.startswith("linux"):
+        return "install a whole Python 3.11 or newer, such as that of python.org"
     if os.path.realpath(sys.executable) == os.path.realpath("/usr/bin/python3"):
-        return "python3-venv"
-    return f"python3.{sys.version_info[1]}-venv"
+        return "apt install python3-venv"
+    return f"apt install python3.{sys.version_info[1]}-venv"
 
 
-def _take_lock(descriptor: int, venv: str) -> None:
-    """Lock the file; released by the kernel when the last process that holds it ends, however it ends."""
-    if os.name == "nt":
-        import msvcrt
+class _Lock:
+    """The lock of a directory of environments, as a context manager that gives its descriptor.
 
-        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        return
-    import fcntl
+    Released by the system when the last process that holds it ends, however it ends.
+    """
 
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        _say(f"another start is making {_short(venv)}; waiting for it")
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    def __init__(self, directory: str, venv: str) -> None:
+        self._path = os.path.join(directory, "lock")
+        self._venv = venv
+        self._descriptor = -1
+
+    def __enter__(self) -> int:
+        from pythonbuild import locking
+
+        self._descriptor = locking.open_file(self._path)
+        if not locking.try_lock(self._descriptor):
+            _say(f"another start is making {_short(self._venv)}; waiting for it")
+            locking.lock(self._descriptor)
+        return self._descriptor
+
+    def __exit__(self, *error: object) -> None:
+        from pythonbuild import locking
+
+        locking.close(self._descriptor)
 
 
 def _answer_without_environment(platform: str, repository: str, arguments: "list[str]") -> None:
@@ -222,14 +234,33 @@ def _run_again(venv: str, cache: str, repository: str, script: str, arguments: "
     except OSError:
         pass
     if os.name == "nt":  # exec there returns to the shell before the new process is done
-        import subprocess
-
-        sys.exit(subprocess.call(command))
+        sys.exit(_wait_for(command))
     try:
         os.execv(command[0], command)  # noqa: S606
     except OSError as error:
         advice = "remove that directory and start again"
         raise BootstrapError(f"{command[0]} cannot be run: {error.strerror}; {advice}") from error
+
+
+def _wait_for(command: "list[str]") -> int:
+    """Run the command to its end. Ctrl-C reaches it as well, and what it makes of that is what counts."""
+    import subprocess
+
+    process = subprocess.Popen(command)
+    _tie(process)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
+
+
+def _tie(process: object) -> None:
+    """Let Windows end the process at the latest when we end; elsewhere it shares our lock, or takes our place."""
+    if os.name == "nt":
+        from pythonbuild.environments.job import Job
+
+        Job().add(int(process._handle))  # type: ignore[attr-defined,unused-ignore] # the job is closed when we end
 
 
 def _command_line(platform: str, repository: str, arguments: "list[str]") -> int:
@@ -258,8 +289,7 @@ def remove_stale_environments(cache: str, keep_seconds: float = 7 * 86400) -> "l
     removed = []
     if not os.path.isdir(home):
         return []
-    with open(os.path.join(home, "lock"), "a") as lock:
-        _take_lock(lock.fileno(), home)  # nobody makes one meanwhile
+    with _Lock(home, home):  # nobody makes one meanwhile
         for name in sorted(os.listdir(home)):
             venv = os.path.join(home, name)
             if not os.path.isdir(venv) or os.path.realpath(venv) == os.path.realpath(sys.prefix):

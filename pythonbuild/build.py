@@ -17,15 +17,16 @@ from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
 from pythonbuild.distribution.output import output_directory
 from pythonbuild.engine import resolve as forecast
-from pythonbuild.engine.events import BuildFinished, EventSink, Note, Published
+from pythonbuild.engine.events import EventSink, Note, Published
 from pythonbuild.engine.executor import LocalExecutor
-from pythonbuild.engine.model import Plan, Step
+from pythonbuild.engine.model import Plan
 from pythonbuild.engine.store import Store
-from pythonbuild.environments.select import choose
 from pythonbuild.errors import OutputError, UsageError
-from pythonbuild.planning import find_step, make_plan
-from pythonbuild.preparation import Preparation, cached_bases, fetch_inputs, make_fetcher, prepare, settle_pins
+from pythonbuild.executing import telling_the_end, waiting
+from pythonbuild.planning import find_step
+from pythonbuild.preparation import Preparation, cached_bases, fetch_inputs, make_fetcher, settle_pins
 from pythonbuild.provenance import write_companions
+from pythonbuild.ways import way_of_this_machine
 
 
 @dataclass(frozen=True)
@@ -43,20 +44,19 @@ def build(request: Request, sink: EventSink) -> list[Path]:
 
     Raises a BuildError: UsageError before anything is done, SourceError before the first step, StepFailedError.
     """
-    started = time.monotonic()
+    started, way = time.monotonic(), way_of_this_machine()
     with output_directory(request.output), _prepared(request, sink) as (preparation, store):
-        environment = choose(request.environment, lambda text: sink(Note(text)), request.cache)
+        environment = way.environment(request, sink)
         try:
-            plan = make_plan(preparation.inputs)
+            plan = way.plan(preparation.inputs)
             shell = find_step(plan, request.debug_shell, "--debug-shell").name if request.debug_shell else ""
-            preparation = settle_pins(preparation, uncached(plan, store), fetch=True)
-            waiting = uncached(make_plan(preparation.inputs), store)
-            preparation = fetch_inputs(preparation, waiting)
-            plan = make_plan(preparation.inputs)
+            preparation = settle_pins(preparation, waiting(plan, store), fetch=True)
+            preparation = fetch_inputs(preparation, waiting(way.plan(preparation.inputs), store))
+            plan = way.plan(preparation.inputs)
             executor = LocalExecutor(store, environment, sink, jobs=request.jobs, cache=request.cache,
                                      keep_going=request.keep_going, debug_shell=shell,
                                      steps_at_once=request.steps_at_once)  # fmt: skip
-            with _telling_the_end(sink, started, executor):
+            with telling_the_end(sink, started, executor):
                 results = executor.execute(plan)
                 trees = {name: results[name].digest for name in plan.goals}
                 archives = publish(plan, trees, store, request.output, sink)
@@ -64,21 +64,6 @@ def build(request: Request, sink: EventSink) -> list[Path]:
                 return list(archives)
         finally:
             environment.close()
-
-
-def uncached(plan: Plan, store: Store) -> list[Step]:
-    """Return the steps that will run, or may: those whose needs are to be built first count too."""
-    return [plan.step(row.step) for row in forecast.dry_run(plan, store) if row.state != "cached"]
-
-
-@contextmanager
-def _telling_the_end(sink: EventSink, started: float, executor: LocalExecutor) -> Iterator[None]:
-    ok = False
-    try:
-        yield
-        ok = True
-    finally:
-        sink(BuildFinished(ok, time.monotonic() - started, executor.logs))
 
 
 def publish(plan: Plan, trees: dict[str, str], store: Store, output: Path, sink: EventSink) -> dict[Path, str]:
@@ -129,13 +114,13 @@ def _remove(directory: Path) -> None:
 def _prepared(request: Request, sink: EventSink) -> Iterator[tuple[Preparation, Store]]:
     project = Project(request.repository, request.system)
     with make_fetcher(request, project, sink) as fetcher, Store(request.cache) as store:
-        yield prepare(request, project, fetcher, sink), store
+        yield way_of_this_machine().prepare(request, project, fetcher, sink), store
 
 
 def _plan_at_hand(preparation: Preparation, store: Store) -> Plan:
     """Return the plan that a build would follow, as far as that can be told without fetching."""
-    waiting = uncached(make_plan(preparation.inputs), store)
-    return make_plan(settle_pins(preparation, waiting, fetch=False).inputs)
+    plan = way_of_this_machine().plan
+    return plan(settle_pins(preparation, waiting(plan(preparation.inputs), store), fetch=False).inputs)
 
 
 def dry_run(request: Request, sink: EventSink) -> list[PlanRow]:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import shutil
 import subprocess
 import sys
@@ -55,6 +54,8 @@ class User:
 
 def myself() -> User:
     """Return this process's user; the program runs with this process's own interpreter."""
+    import pwd  # not on Windows, where this module is only imported
+
     try:
         name = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -64,6 +65,8 @@ def myself() -> User:
 
 def nobodies() -> Iterator[User]:
     """Yield the ways to be an ordinary user: with our interpreter, or, where that one may not look, the system's."""
+    import pwd
+
     try:
         entry = pwd.getpwnam("nobody")
     except KeyError:

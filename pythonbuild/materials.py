@@ -80,7 +80,7 @@ def write_sbom(materials: Materials, document: PythonJson, cpython_tree: Path, t
         locks=materials.locks,
         products=_products(materials, CPYTHON),
     )  # fmt: skip
-    (top / NAME).write_text(render(document, making), encoding="utf-8")
+    (top / NAME).write_text(render(document, making), encoding="utf-8", newline="\n")
 
 
 def _products(materials: Materials, interpreter: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ _CODE = ("distribution/archive.py", "distribution/assemble.py", "distribution/ki
 # Measured on an installation of 95 MB: gzip -9 takes 12.9 s of CPU and gives 34.95 MB, -7 4.5 s and 35.10 MB; zstd's
 # level 16 34 s and 23.0 MB, the quick 12 5.3 s and 24.1 MB. These archives are made for every build and every kind.
 _COMPRESS = 'gzip -7 -n < "$1" > "$2"'
-_STRIP = '"$STRIP" --strip-debug -- "$@"'
+_STRIP = {"linux": '"$STRIP" --strip-debug -- "$@"', "macos": '"$STRIP" -S "$@"'}
 
 
 def installation_steps(shipment: Shipment, assemble: Step, kind: str) -> tuple[Step, Step]:
@@ -45,7 +45,9 @@ def _installation_archive_step(shipment: Shipment, assemble: Step, kind: str) ->
         if kind == "install_only_stripped":
             for path in (found := with_debug_information(tree)):
                 _make_own(path)
-            _in_root(context, shipment, _STRIP, *(path.relative_to(context.work).as_posix() for path in found))
+            _in_root(
+                context, shipment, _STRIP[target.os], *(path.relative_to(context.work).as_posix() for path in found)
+            )
         dist = context.out / "dist"
         dist.mkdir()
         options = short_options(shipment.options, target.options)
@@ -58,7 +60,7 @@ def _installation_archive_step(shipment: Shipment, assemble: Step, kind: str) ->
     return Step(
         name=f"archive-{shipment.suffix}-{kind}",
         action=CallAction(run),
-        needs=tuple(dict.fromkeys((assemble.name, shipment.cpython, "root", *shipment.compiler.steps))),
+        needs=tuple(dict.fromkeys((assemble.name, shipment.cpython, *_root(shipment), *shipment.compiler.steps))),
         files=code_files(shipment.project.repository, *_CODE),
         parameters={"version": shipment.version, "options": shipment.options, "kind": kind, "tag": shipment.tag,
                     "target": repr(target)},
@@ -76,8 +78,13 @@ def _make_own(path: Path) -> None:
     path.chmod(0o755 if path.stat().st_mode & 0o111 else 0o644)
 
 
+def _root(shipment: Shipment) -> tuple[str, ...]:
+    """Return the step whose root filesystem programs are run in, none where they are the machine's own."""
+    return ("root",) if shipment.target.root else ()
+
+
 def _in_root(context: CallContext, shipment: Shipment, script: str, *arguments: str) -> None:
-    """Run a line of shell in the build's root filesystem, in the step's scratch directory; no arguments, no run."""
+    """Run a line of shell where the build runs its programs, in the step's scratch directory; no arguments, no run."""
     if not arguments:
         return
     trees = [context.tree(step) / "tools" for step in shipment.compiler.steps if step != "root"]
@@ -87,10 +94,12 @@ def _in_root(context: CallContext, shipment: Shipment, script: str, *arguments: 
         env=shipment.target.environment,
         cwd="/build",
         mounts=(Mount(context.work, "/build", writable=True), *tools),
-        root=context.tree("root"),
-        root_digest=context.digest("root"),
+        root=context.tree("root") if _root(shipment) else None,
+        root_digest=context.digest("root") if _root(shipment) else "",
         label=context.step,
     )
+    if not context.environment.fixed_paths:
+        command = replace(command, cwd=str(context.work), mounts=())
     if status := context.environment.run(command, on_line=context.log):
         raise DistributionError(f"step {context.step}: {script} ended with status {status}",
                                 advice="look at the step's log")  # fmt: skip
@@ -98,20 +107,23 @@ def _in_root(context: CallContext, shipment: Shipment, script: str, *arguments: 
 
 def _validate_installation_step(shipment: Shipment, archive: Step, kind: str) -> Step:
     """The checks that need no description of the archive: of the members, the programs, what they name."""
+    sysroots = ("sysroot",) if shipment.target.sysroot else ()
 
     def run(context: CallContext) -> None:
         from pythonbuild.validation.validate import validate
 
-        sysroot = context.tree("sysroot") / "tools" / "sysroot"
+        sysroot = context.tree("sysroot") / "tools" / "sysroot" if sysroots else None
         for path in sorted((context.tree(archive.name) / "dist").iterdir()):
             report = validate(path, shipment.target, work=context.work, sysroot=sysroot, note=context.log)
             report.raise_if_failed(path.name)
-            (context.out / f"{path.name}.txt").write_text("\n".join(report.lines()) + "\n", encoding="utf-8")
+            (context.out / f"{path.name}.txt").write_text(
+                "\n".join(report.lines()) + "\n", encoding="utf-8", newline="\n"
+            )
 
     return Step(
         name=f"validate-{shipment.suffix}-{kind}",
         action=CallAction(run),
-        needs=(archive.name, "sysroot"),
+        needs=(archive.name, *sysroots),
         files=code_files(shipment.project.repository, *VALIDATE_CODE),
         parameters={"target": repr(shipment.target)},
         target=shipment.target.triple,

@@ -36,6 +36,7 @@ from pythonbuild.recipe_steps import (
     PlanInputs,
     recipe_files,
     recipe_step,
+    root_of,
     root_step,
     script_environment,
     shared_files,
@@ -50,7 +51,7 @@ from pythonbuild.shipping import (
     smaller_step,
     validate_step,
 )
-from pythonbuild.toolchain_steps import SYSROOT, compiler_of
+from pythonbuild.toolchain_steps import SYSROOT, Compiler, compiler_of
 
 
 def make_plan(inputs: PlanInputs) -> Plan:
@@ -59,17 +60,23 @@ def make_plan(inputs: PlanInputs) -> Plan:
         from pythonbuild.windows.planning import make_windows_plan
 
         return make_windows_plan(inputs)
+    target = inputs.target
+    roots = {target.root: "root", **room_roots(target)}
+    return plan_with(inputs, compiler_of(inputs), [root_step(inputs, root, name) for root, name in roots.items()])
+
+
+def plan_with(inputs: PlanInputs, compiler: Compiler, before_all: Sequence[Step] = ()) -> Plan:
+    """Return the plan of a distribution that a compiler makes; steps that need nothing are ``before_all``."""
     interpreter, target = inputs.interpreter, inputs.target
     catalogue = read_modules(modules_file(inputs.project)).without(inputs.left_out.extensions)
     wanted = catalogue.needed_recipes(interpreter.version, target.os)
-    recipes = with_needs(inputs.project.recipes, wanted)
+    recipes = with_needs(inputs.recipes, wanted)
     check_links(inputs.project.recipes, inputs.link, [recipe.name for recipe in recipes], interpreter.version)
-    compiler = compiler_of(inputs)
     before = compiler.needs
-    setup = _setup_step(inputs)
+    setup = setup_step(inputs)
     needs = [*before, *(recipe.name for recipe in recipes), setup.name]
     profile = [_profile_step(inputs, needs)] if "pgo" in inputs.options.split("+") else []
-    cpython = _cpython_step(inputs, [*needs, *(step.name for step in profile)])
+    cpython = cpython_step(inputs, [*needs, *(step.name for step in profile)])
     smaller = smaller_step(inputs.left_out, cpython) if inputs.left_out else None
     shipment = Shipment(
         project=inputs.project,
@@ -94,8 +101,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
     validate = validate_step(shipment, archive)
     installations = {kind: installation_steps(shipment, assemble, kind) for kind in inputs.archives if kind != "full"}
     steps = (
-        root_step(inputs, target.root, "root"),
-        *(root_step(inputs, root, name) for root, name in room_roots(target).items()),
+        *before_all,
         *compiler.steps,
         *(recipe_step(inputs, recipe, before) for recipe in recipes),
         setup,
@@ -130,14 +136,18 @@ def lock_names(project: Project, target: Target) -> dict[str, str]:
     """Return the locks that a target's plan uses: lock name → name of the step that reads it."""
     if target.os == "windows":
         return {}
-    roots = {target.root: "root", **room_roots(target)}
+    roots = {**({target.root: "root"} if target.root else {}), **room_roots(target)}
     names = {f"{root}-{target.debian_architecture}": step for root, step in roots.items()}
+    if target.os != "linux":
+        return names
     names |= {recipe.lock: recipe.name for recipe in (project.recipes[SYSROOT],) if recipe.lock}
     return names
 
 
 def _build_locks(inputs: PlanInputs) -> dict[str, Lock]:
     """Return the locks of what the compiler runs in (``build``) and of what the sysroot is made from."""
+    if not inputs.target.root:
+        return {}
     root = inputs.locks[f"{inputs.target.root}-{inputs.target.debian_architecture}"]
     return {"build": root, SYSROOT: inputs.locks[inputs.project.recipes[SYSROOT].lock]}
 
@@ -147,7 +157,7 @@ def modules_file(project: Project) -> Path:
     return project.unix / "extension-modules.yml"
 
 
-def _setup_step(inputs: PlanInputs) -> Step:
+def setup_step(inputs: PlanInputs) -> Step:
     project, interpreter, target = inputs.project, inputs.interpreter, inputs.target
     template = project.unix / "Setup.local.j2"
     modules = modules_file(project)
@@ -173,7 +183,7 @@ def _setup_step(inputs: PlanInputs) -> Step:
     )
 
 
-def _cpython_step(inputs: PlanInputs, needs: Sequence[str]) -> Step:
+def cpython_step(inputs: PlanInputs, needs: Sequence[str]) -> Step:
     """Return the step that builds CPython."""
     step = _on_dependencies(inputs, "cpython", needs)
     return replace(
@@ -194,7 +204,7 @@ def _on_dependencies(inputs: PlanInputs, recipe_name: str, needs: Sequence[str])
         environment = {**environment, "SONAMES": " ".join(files)}
     return Step(
         name=f"{recipe_name}-{interpreter.version}",
-        action=RecipeAction(DRIVER, root="root"),
+        action=RecipeAction(DRIVER, root=root_of(inputs.target)),
         needs=tuple(needs),
         files=shared_files(inputs.project, recipe) if inputs.link else recipe_files(inputs.project, recipe),
         sources=(interpreter.file,),

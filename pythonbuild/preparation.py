@@ -117,7 +117,7 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
     if chosen.archive and chosen.imported:
         sink(Note(f"{toolchain.name}: {chosen.archive.file.name}, which was imported"))
     target = compiled_by(find_target(project.targets, request.target_triple), toolchain)
-    options = _options(request, target, toolchain, sink)
+    options = choose_options(request, target, toolchain, sink)
     check_options("--options", options, target.options)
     check_names(project.recipes, dict(request.link))
     files = Files(fetcher, cached_bases)
@@ -134,7 +134,7 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
         toolchain_archive=chosen.archive,
         options=options,
         interpreter=interpreter,
-        locks=_load_locks(request, project, target),
+        locks=load_locks(request, project, target),
         files=files,
         archives=request.archives,
         python_json=request.python_json,
@@ -142,7 +142,7 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
         profile_task=request.profile_task,
         tag=request.tag,
         link=dict(request.link),
-        left_out=_left_out(request, project, interpreter.version, target, sink),
+        left_out=find_left_out(request, project, interpreter.version, target, sink),
     )
     return Preparation(inputs, files, request, sink)
 
@@ -158,7 +158,7 @@ def _prepare_windows(request: Request, project: Project, fetcher: Fetcher, sink:
         sink(Note(note))
     toolchain = toolchain_of(tools)
     target = compiled_by(target, toolchain)
-    options = _options(request, target, toolchain, sink)
+    options = choose_options(request, target, toolchain, sink)
     check_windows_options(options)
     check_options("--options", options, target.options)
     interpreter = choose_interpreter(request, project, fetcher, sink, settle=settle)
@@ -179,7 +179,7 @@ def _prepare_windows(request: Request, project: Project, fetcher: Fetcher, sink:
     return Preparation(inputs, files, request, sink)
 
 
-def _left_out(request: Request, project: Project, version: str, target: Target, sink: EventSink) -> LeftOut:
+def find_left_out(request: Request, project: Project, version: str, target: Target, sink: EventSink) -> LeftOut:
     """Return what the build is to be without, and say what goes that nobody named. Raises UsageError."""
     scene = Scene(read_modules(modules_file(project)), version, target.os, project.recipes)
     left_out = leave_out(scene, request.without, no_tests=request.no_tests, no_tk=request.no_tk)
@@ -188,7 +188,7 @@ def _left_out(request: Request, project: Project, version: str, target: Target, 
     return left_out
 
 
-def _options(request: Request, target: Target, toolchain: Toolchain, sink: EventSink) -> str:
+def choose_options(request: Request, target: Target, toolchain: Toolchain, sink: EventSink) -> str:
     able = [option for option in target.options if option in toolchain.options or not toolchain.options]
     if request.optimized:
         sink(Note(f"--optimized: {able[-1]}, the best that {target.triple} has with {toolchain.name}"))
@@ -282,7 +282,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _load_locks(request: Request, project: Project, target: Target) -> dict[str, Lock]:
+def load_locks(request: Request, project: Project, target: Target) -> dict[str, Lock]:
     """Return the locks, each replaced by what an earlier run had to make of it, unless that is forbidden."""
     locks = {}
     for name in lock_names(project, target):

@@ -172,7 +172,7 @@ def _write(path: Path, text: str) -> None:
     try:
         if path.is_file() and path.read_bytes() == text.encode("utf-8"):
             return
-        beside.write_text(text, encoding="utf-8")
+        beside.write_text(text, encoding="utf-8", newline="\n")
         beside.replace(path)
     except OSError as error:
         raise OutputError(f"--output: {path} cannot be written", found=error.strerror) from error

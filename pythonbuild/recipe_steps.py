@@ -15,22 +15,23 @@ from pythonbuild.config.links import sonames
 from pythonbuild.config.locks import load_root_description
 from pythonbuild.config.model import Lock, LockedPackage, Pin, Recipe, RootDescription, Source, Target, Toolchain
 from pythonbuild.config.project import Project
-from pythonbuild.config.recipes import SHARED, with_needs
+from pythonbuild.config.recipes import SHARED, recipes_on, with_needs
 from pythonbuild.cpython.leaving_out import LeftOut
 from pythonbuild.distribution.toolchain_archive import Manifest
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, RecipeAction, Step
 from pythonbuild.shipping import code_files
 
-#: What every recipe's script is given besides the target's variables; the paths are fixed by the environments.
+#: What every recipe's script is given besides the target's variables. PREFIX is what packages are configured for, which
+#: goes into bytes; DEPS is where that lies while the step runs, which does not.
 _FIXED_ENVIRONMENT = {
-    "HOME": "/build/home",
+    "HOME": "${STEP_BUILD}/home",
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
     "PREFIX": "/tools/deps",
-    "OUT": "/out",
+    "DEPS": "${STEP_TOOLS}/deps",
 }
 _ROOT_CODE = ("debian/unpack.py", "debian/deb.py", "debian/apt_sources.py")
-DRIVER = ("bash", "-eu", "/recipe/driver.sh")
+DRIVER = ("bash", "-eu", "${STEP_RECIPE}/driver.sh")
 
 
 class FileSource(Protocol):
@@ -93,6 +94,11 @@ class PlanInputs:
     stages: int = 1
     toolchain_archive: ToolchainArchive | None = None
 
+    @property
+    def recipes(self) -> Mapping[str, Recipe]:
+        """The recipes as they are on the target's system."""
+        return recipes_on(self.project.recipes, self.target.os)
+
     def pin(self, source: str) -> Pin:
         """Return the pin that is used of a source."""
         return self.pins.get(source) or self.project.sources[source].pins[0]
@@ -153,7 +159,7 @@ def recipe_step(inputs: PlanInputs, recipe: Recipe, before: Sequence[str] = (),
 
     ``environment`` are the variables in the place of the target's.
     """
-    needs = [need.name for need in with_needs(inputs.project.recipes, recipe.needs)]
+    needs = [need.name for need in with_needs(inputs.recipes, recipe.needs)]
     chosen = inputs.source_of(recipe)
     source = inputs.project.sources[chosen] if chosen else None
     pin = inputs.pin(source.name) if source else None
@@ -168,7 +174,7 @@ def recipe_step(inputs: PlanInputs, recipe: Recipe, before: Sequence[str] = (),
         parameters = {**parameters, "SONAMES": " ".join(words)}
     return Step(
         name=recipe.name,
-        action=RecipeAction(DRIVER, root="root"),
+        action=RecipeAction(DRIVER, root=root_of(inputs.target)),
         needs=tuple(dict.fromkeys([*before, *needs])),
         files=shared_files(inputs.project, recipe) if shared else recipe_files(inputs.project, recipe),
         sources=tuple(sources),
@@ -180,8 +186,13 @@ def recipe_step(inputs: PlanInputs, recipe: Recipe, before: Sequence[str] = (),
     )
 
 
+def root_of(target: Target) -> str:
+    """Return the step whose tree a target's recipes run in, "" where they run on the machine itself."""
+    return "root" if target.root else ""
+
+
 def recipe_files(project: Project, recipe: Recipe) -> tuple[InputFile, ...]:
-    files = [InputFile("driver.sh", project.unix / "recipes" / "driver.sh")]
+    files = [InputFile(name, project.unix / "recipes" / name) for name in ("driver.sh", "functions.sh")]
     files += [file for file in _files_below(recipe.directory, "") if PurePosixPath(file.name).parts[0] != SHARED]
     for path in recipe.includes:
         files += _files_below(path, f"{path.name}/") if path.is_dir() else [InputFile(path.name, path)]
@@ -215,7 +226,7 @@ def script_environment(target: Target, recipe: Recipe, source: Source | None, ve
         **given,
         "TARGET_TRIPLE": target.triple,
         "HOST": target.autoconf_host,
-        "BUILD": target.autoconf_host,
+        "BUILD": target.autoconf_build or target.autoconf_host,
         "MULTIARCH": target.multiarch,
         "GLIBC_FLOOR": target.glibc_floor,
         "SOURCE_ARCHIVE": archives[0].name if source else "",

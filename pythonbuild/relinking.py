@@ -132,7 +132,7 @@ def _relink(
     made = Made(choice, compiler.version, linked.glibc, crt_features(top / "install"), archive.path.name,
                 _sha256(archive.path))  # fmt: skip
     new = rewrite(archive.text, made)
-    (top / "PYTHON.json").write_text(new, encoding="utf-8")
+    (top / "PYTHON.json").write_text(new, encoding="utf-8", newline="\n")
     write_record(top, made.record())
     write_choices(top, old.stdlib, still_linked(choices, read_any_format(new)))
     removed = remove_unused(top, old, choice, named_files(archive.text), named_files(new))
@@ -151,7 +151,9 @@ def _tell_sbom(top: Path, old: Relinkable, compiler: str) -> None:
     path = top / sbom_text.NAME
     if path.is_file():
         there, programs = set(files(top)), {old.interpreter, old.shared_library}
-        path.write_text(sbom_text.relinked(path.read_text("utf-8"), there, programs, compiler), encoding="utf-8")
+        path.write_text(
+            sbom_text.relinked(path.read_text("utf-8"), there, programs, compiler), encoding="utf-8", newline="\n"
+        )
 
 
 def _compiler(provided: Provisions, command: str, directory: Path, triple: str, sink: EventSink) -> Compiler:

@@ -48,13 +48,14 @@ class CompiledBy:
     """The toolchain as PYTHON.json tells it; ``steps`` are those whose trees hold the compiler.
 
     ``sources`` are what a bootstrapped one was made from, in how many ``stages``. A packaged one is in the root
-    filesystem, with its tools.
+    filesystem, with its tools. ``naming`` is the step that names the compiler and records what it is.
     """
 
     name: str
     steps: tuple[str, ...]
     sources: tuple[Origin, ...] = ()
     stages: int = 1
+    naming: str = "toolchain"
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ def smaller_step(left_out: LeftOut, cpython: Step) -> Step:
 
 def interpreter_step(shipment: Shipment) -> Step:
     """Return the step that asks the built interpreter what it is; its tree holds ``interpreter.json``."""
-    root = room_roots(shipment.target)[shipment.target.rooms[SYSTEM]]
+    rooms = shipment.target.rooms
+    root = room_roots(shipment.target)[rooms[SYSTEM]] if SYSTEM in rooms else ""
 
     def run(context: CallContext) -> None:
         from pythonbuild.cpython.readback import read_build
@@ -137,15 +139,16 @@ def interpreter_step(shipment: Shipment) -> Step:
 
         tree = context.tree(shipment.cpython)
         _place_libraries(context, shipment.link, context.work)  # nobody has put them beside the interpreter yet
-        room = Room(context.environment, context.tree(root), context.digest(root), context.work)
+        place, digest = (context.tree(root), context.digest(root)) if root else (None, "")
+        room = Room(context.environment, place, digest, context.work)
         facts = ask_interpreter(room, tree, interpreter_path(read_build(tree / "build")))
         text = json.dumps(facts, indent=2, sort_keys=True) + "\n"
-        (context.out / _FACTS).write_text(text, encoding="utf-8")
+        (context.out / _FACTS).write_text(text, encoding="utf-8", newline="\n")
 
     return Step(
         name=f"interpreter-{shipment.suffix}",
         action=CallAction(run),
-        needs=(shipment.cpython, root, *sorted(shipment.link)),
+        needs=(shipment.cpython, *([root] if root else []), *sorted(shipment.link)),
         files=code_files(shipment.project.repository, *_INTERPRETER_CODE),
         parameters={"version": shipment.version},
         target=shipment.target.triple,
@@ -171,8 +174,8 @@ def assemble_step(shipment: Shipment, interpreter: Step) -> Step:
         from pythonbuild.distribution.assemble import DistributionFacts, assemble
 
         tree = context.tree(shipment.cpython)
-        toolchain = context.tree("toolchain") / "tools" / "toolchain.json"
-        compiler = context.tree("toolchain") / "tools/bin" / f"{shipment.target.triple}.cfg"
+        toolchain = context.tree(shipment.compiler.naming) / "tools" / "toolchain.json"
+        compiler = context.tree(shipment.compiler.naming) / "tools/bin" / f"{shipment.target.triple}.cfg"
         facts = DistributionFacts(
             target=shipment.target,
             options=shipment.options,
@@ -193,7 +196,13 @@ def assemble_step(shipment: Shipment, interpreter: Step) -> Step:
     return Step(
         name=f"assemble-{shipment.suffix}",
         action=CallAction(run),
-        needs=(shipment.cpython, *shipment.compiler.steps, "toolchain", interpreter.name, *shipment.dependencies),
+        needs=(
+            shipment.cpython,
+            *shipment.compiler.steps,
+            shipment.compiler.naming,
+            interpreter.name,
+            *shipment.dependencies,
+        ),
         files=(
             InputFile(modules.name, modules),
             *_materials(shipment).files(),
@@ -269,6 +278,7 @@ def validate_step(shipment: Shipment, archive: Step) -> Step:
     """
     modules = shipment.project.unix / "extension-modules.yml"
     system = {name: linked for name, linked in shipment.link.items() if linked.kind == SYSTEM_LINK}
+    sysroots = ("sysroot",) if shipment.target.sysroot else ()
 
     def run(context: CallContext) -> None:
         from pythonbuild.validation.room import Room, make_rooms
@@ -289,18 +299,18 @@ def validate_step(shipment: Shipment, archive: Step) -> Step:
             next((context.tree(archive.name) / "dist").iterdir()),
             shipment.target,
             work=unpacked,
-            sysroot=context.tree("sysroot") / "tools" / "sysroot",
+            sysroot=context.tree("sysroot") / "tools" / "sysroot" if sysroots else None,
             expected=expected_linkages(modules, shipment.version, shipment.target.os),
             rooms=made,
             note=context.log,
         )
         report.raise_if_failed(shipment.cpython)
-        (context.out / "report.txt").write_text("\n".join(report.lines()) + "\n", encoding="utf-8")
+        (context.out / "report.txt").write_text("\n".join(report.lines()) + "\n", encoding="utf-8", newline="\n")
 
     return Step(
         name=f"validate-{shipment.suffix}",
         action=CallAction(run),
-        needs=(archive.name, "sysroot", *room_roots(shipment.target).values(), *sorted(system)),
+        needs=(archive.name, *sysroots, *room_roots(shipment.target).values(), *sorted(system)),
         files=(
             InputFile(modules.name, modules),
             *(InputFile(f"docs/schemas/{path.name}", path) for path in schema_files()),

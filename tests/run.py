@@ -56,6 +56,15 @@ def commands(part: str, bin_dir: Path, arguments: list[str]) -> list[list[str]]:
             [python, "-m", "mypy", "pythonbuild", "tests", "benchmarks", *entries],
             [str(bin_dir / "lint-imports"), "--no-cache"],
             [str(bin_dir / "shellcheck"), *shell_scripts()],
+            [
+                str(bin_dir / "actionlint"),
+                "-no-color",
+                "-shellcheck",
+                str(bin_dir / "shellcheck"),
+                "-pyflakes",
+                "",
+                *(str(path.relative_to(REPOSITORY)) for path in sorted(REPOSITORY.glob(".github/workflows/*.yml"))),
+            ],
         ]
     # Two at once: one waits for a build or a signal while the other works. tests/integration/conftest.py says which
     # tests stay together; they begin in the order of their names, the longest early.

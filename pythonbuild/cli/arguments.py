@@ -60,6 +60,8 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str], platform: str = 
     """Return the checked arguments. Raises UsageError."""
     words, given, show = _split(arguments)
     command = _find_command(words)
+    if command.platform not in ("", platform):
+        raise UsageError(f"{command.name} is a command of build-{command.platform}.py", advice="start it with that")
     if show:
         return Arguments(command, (), {}, show, platform)
     _count_words(command, words[1:])

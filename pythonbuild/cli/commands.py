@@ -137,6 +137,20 @@ def run_convert(arguments: Arguments, repository: Path, screen: Screen) -> int:
     return 0
 
 
+def run_universal2(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    import json
+
+    from pythonbuild.distribution.universal import unite
+
+    request = make_request(arguments, repository)
+    packed, united = unite([Path(word) for word in arguments.words], request.output, threads=request.jobs)
+    document = {"archive": str(packed.path), "size": packed.size, "sha256": packed.sha256, "joined": united.joined,
+                "asking": united.asking, "left_out": united.left_out}  # fmt: skip
+    line = f"{packed.path}  {packed.size} bytes, sha256 {packed.sha256}, {len(united.joined)} files for both processors"
+    screen.answer([json.dumps(document, indent=2) if arguments["json"] else line])
+    return 0
+
+
 def run_publish(arguments: Arguments, repository: Path, screen: Screen) -> int:
     import json
 
@@ -227,6 +241,19 @@ def run_toolchain(arguments: Arguments, repository: Path, screen: Screen) -> int
     return 0
 
 
+def run_cross_check(arguments: Arguments, repository: Path, screen: Screen) -> int:
+    import json
+
+    from pythonbuild.cross_build import CROSS_TARGET, cross_check
+
+    request = make_request(arguments, repository)
+    request = dataclasses.replace(request, target_triple=arguments["target_triple"] or CROSS_TARGET)
+    done = cross_check(request, arguments.words, screen)
+    screen.answer([json.dumps(done.as_json(), indent=2)] if arguments["json"] else done.lines,
+                  documents=[{"event": "CrossCheck", **done.as_json()}])  # fmt: skip
+    return 0
+
+
 def run_compare(arguments: Arguments, _repository: Path, screen: Screen) -> int:
     import json
     import tempfile
@@ -314,10 +341,12 @@ RUN: Mapping[str, Callable[[Arguments, Path, Screen], int]] = {
     "inspect": run_inspect,
     "validate": run_validate,
     "convert": run_convert,
+    "universal2": run_universal2,
     "publish": run_publish,
     "test-distribution": run_test_distribution,
     "relink": run_relink,
     "toolchain": run_toolchain,
+    "cross-check": run_cross_check,
     "compare": run_compare,
     "verify-reproducible": run_verify_reproducible,
     "relock": run_relock,

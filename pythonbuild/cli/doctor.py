@@ -7,11 +7,13 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pythonbuild import host
 from pythonbuild.cli.render.text import columns, size
 from pythonbuild.cli.requests import usable_cores
 
@@ -40,7 +42,9 @@ def examine(cache: Path, environment: str, builds_for: str = "linux", repository
     findings = [check_python(), check_cores(), check_memory(), check_space(cache)]
     if builds_for == "windows":
         findings += check_windows(cache, repository)
-    elif platform.system() == "Linux":
+    if host.MACOS or host.WINDOWS:
+        return [*findings, *check_native(cache)]
+    if builds_for == "linux":
         findings += [*check_environments(environment), check_mirror(), check_gpgv()]
     return findings
 
@@ -66,9 +70,8 @@ def check_cores() -> Finding:
 
 def check_memory() -> Finding:
     """Look at the machine's memory, or at the container's limit where that is lower."""
-    try:
-        total = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (ValueError, OSError, AttributeError):
+    total = host.total_memory()
+    if total is None:
         return Finding("memory", "ok", "unknown on this system")
     with contextlib.suppress(OSError, ValueError):  # no cgroup, or "max"
         total = min(total, float(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
@@ -110,6 +113,34 @@ def check_environments(environment: str) -> list[Finding]:
             detail += f" (not isolated: {', '.join(result.missing)})"
         findings.append(Finding(name, status, detail, result.advice))
     return findings
+
+
+def check_native(cache: Path) -> list[Finding]:
+    """Look at what steps on the machine itself need of it, compilers aside."""
+    from pythonbuild.environments import native
+    from pythonbuild.errors import MachineError
+
+    missing = " and ".join(native.missing_isolation(native.sandbox_wrapper()))
+    findings = [Finding("native", "ok", f"steps run on the machine itself (not isolated: {missing})")]
+    try:
+        native.refuse_place(str(cache.absolute()), windows=host.WINDOWS)
+    except MachineError as error:
+        findings.append(Finding("cache path", "missing", str(error)))
+    place = next(parent for parent in (cache, *cache.parents) if parent.exists())
+    if os.access(place, os.W_OK):
+        findings.append(check_links(place))
+    return findings
+
+
+def check_links(place: Path) -> Finding:
+    """Try whether this user may make symbolic links where the cache is."""
+    with tempfile.TemporaryDirectory(prefix="doctor-", dir=place) as directory:
+        try:
+            (Path(directory) / "link").symlink_to("target")
+        except OSError as error:
+            advice = "trees with some need it: turn on the Developer Mode in Windows' settings"
+            return Finding("symbolic links", "limited", f"cannot be made here ({error.strerror})", advice)
+    return Finding("symbolic links", "ok", "can be made")
 
 
 def check_windows(cache: Path, repository: Path) -> list[Finding]:

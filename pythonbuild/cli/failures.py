@@ -72,7 +72,7 @@ def _keep_traceback(error: BaseException, logs: Path) -> Path | None:
     for directory in (logs, Path(tempfile.gettempdir())):
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            (directory / name).write_text(text, encoding="utf-8")
+            (directory / name).write_text(text, encoding="utf-8", newline="\n")
         except OSError:
             continue
         return directory / name

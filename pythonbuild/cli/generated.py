@@ -40,7 +40,7 @@ def write(repository: Path) -> list[str]:
     for name, render in DOCUMENTS.items():
         text = render(repository)
         if _read(repository / name) != text:
-            (repository / name).write_text(text, encoding="utf-8")
+            (repository / name).write_text(text, encoding="utf-8", newline="\n")
             written.append(name)
     return written
 

@@ -25,7 +25,8 @@ def help_text(command: Command, script: str) -> str:
     lines += _flags(command)
     if build:
         lines += ["", f"Commands (./{script} COMMAND --help tells more):"]
-        lines += [_row(f"{other.name} {other.argument}".strip(), other.summary) for other in COMMANDS if other.name]
+        shown = [other for other in COMMANDS if other.name and other.platform in script]
+        lines += [_row(f"{other.name} {other.argument}".strip(), other.summary) for other in shown]
     lines += ["", "A flag can be given as a variable too: --cache-dir as PYTHONBUILD_CACHE_DIR. All: docs/flags.rst"]
     return "\n".join(lines) + "\n"
 

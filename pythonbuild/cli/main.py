@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from platform import system
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from pythonbuild.cli.failures import Failure
     from pythonbuild.cli.render import Screen
 
-_TITLES = {"macos": "macOS"}
-#: Commands that plan a build, which macOS has not got yet.
+#: Commands that plan a build.
 _PLANNING = ("", "why", "verify-reproducible")
 #: Commands that run what was built in root filesystems of Linux, or make toolchains there.
 _LINUX_ONLY = ("relink", "test-distribution", "toolchain", "verify-reproducible")
@@ -47,11 +47,12 @@ def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> in
 
 
 def _refuse_other_platforms(platform: str, parsed: Arguments) -> None:
-    if platform == "windows" and parsed.command.name in _LINUX_ONLY:
-        raise UsageError(f"{parsed.command.name}: is not there for Windows", advice="docs/building-windows.rst")
-    if platform in _TITLES and parsed.command.name in _PLANNING:
-        raise UsageError(f"building for {_TITLES[platform]} is not there yet",
-                         advice="build-linux.py builds for Linux")  # fmt: skip
+    name = parsed.command.name
+    if platform != "linux" and name in _LINUX_ONLY:
+        raise UsageError(f"{name}: is there for Linux alone so far", advice=f"docs/building-{platform}.rst")
+    if platform == "macos" and name in _PLANNING and (found := system()) != "Darwin":
+        raise UsageError("macOS is built for on macOS", found=found,
+                         advice="`build-macos.py cross-check` compiles what can be compiled here")  # fmt: skip
 
 
 def main(platform: str, repository: str, arguments: Sequence[str]) -> int:
@@ -108,7 +109,7 @@ def _catch_signals() -> None:
     def end(number: int, _frame: FrameType | None) -> None:
         raise Terminated(number)
 
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):  # the last one is Windows' Ctrl-Break, and a window that is closed
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays in force
             signal.signal(number, end)
@@ -117,7 +118,10 @@ def _catch_signals() -> None:
 def _put(stream: TextIO, text: str, status: int) -> int:
     """Write a text and return the status; a closed pipe is no error."""
     try:
-        stream.write(text)
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:  # before our own environment is used, the system's code page is
+            stream.write(text.encode(stream.encoding, "replace").decode(stream.encoding))
         stream.flush()
     except OSError:
         from pythonbuild.cli.render import silence

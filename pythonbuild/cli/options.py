@@ -138,7 +138,8 @@ _SOURCES = ("--source-dir", "--mirror", "--offline", "--locked")
 @dataclass(frozen=True)
 class Command:
     """One command; ``argument`` holds a metavar for each word that it takes; ``…`` after the last one means more of
-    it, brackets around one that it may be left out. The name of the build itself is "".
+    it, brackets around one that it may be left out. The name of the build itself is "". ``platform`` is whose script
+    has the command, "" for all.
     """
 
     name: str
@@ -146,6 +147,7 @@ class Command:
     description: str
     flags: tuple[str, ...]
     argument: str = ""
+    platform: str = ""
 
 
 COMMANDS = (
@@ -202,6 +204,16 @@ COMMANDS = (
         "ARCHIVE",
     ),
     Command(
+        "universal2",
+        "make one installation for both processors of macOS",
+        "Unite two ARCHIVEs of the installation alone, for x86_64-apple-darwin and aarch64-apple-darwin, of the same"
+        " version, options and tag: machine code for both in each file, headers and sysconfig that go by the processor."
+        " Nothing of them is run. docs/building-macos.rst",
+        ("--output", "--jobs", "--cache-dir", "--json"),
+        "ARCHIVE ARCHIVE",
+        platform="macos",
+    ),
+    Command(
         "publish",
         "put archives where uv installs them from",
         "Check the name of each ARCHIVE against its content, copy it into DIR with its checksums and its SBOM, and add"
@@ -240,6 +252,18 @@ COMMANDS = (
         ("--toolchain", "--cc", "--stages", "--target-triple", "--environment", "--jobs", "--steps-at-once",
          "--cache-dir", *_SOURCES, "--output", "--log-format", "--json"),
         "ACTION [FILE]",
+    ),
+    Command(
+        "cross-check",
+        "compile for macOS on Linux, and look at what comes out",
+        "Compile CPython and all it is linked with for macOS on Linux, as far as that goes without an SDK, and run the"
+        " checks for programs of macOS over the result. Nothing is published: it shows that recipes and flags are"
+        " right. Only the dependencies named, if any are. Without --target-triple for aarch64-apple-darwin."
+        " docs/building-macos.rst",
+        ("--python", "--python-source", "--target-triple", "--environment", "--jobs", "--steps-at-once", "--keep-going",
+         "--cache-dir", *_SOURCES, "--log-format", "--json"),
+        "[DEPENDENCY]…",
+        platform="macos",
     ),
     Command(
         "compare",

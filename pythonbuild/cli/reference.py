@@ -92,8 +92,9 @@ def _command_table() -> str:
     for command in COMMANDS:
         flags = ", ".join(f"``{flag}``" for flag in command.flags if flag in BY_FLAG)
         words = f"{command.name} {command.argument}".strip()
-        rows.append((f"``{words}``" if words else "(none)", command.description, flags if words else "all but those of "
-                     "single commands"))  # fmt: skip
+        own = f" A command of ``build-{command.platform}.py`` alone." if command.platform else ""
+        rows.append((f"``{words}``" if words else "(none)", command.description + own,
+                     flags if words else "all but those of single commands"))  # fmt: skip
     return _table(("command", "what it does", "flags"), rows)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 import platform
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pythonbuild import host
 from pythonbuild.cli.arguments import Arguments, default_value, near
 from pythonbuild.cli.options import BY_FLAG
 from pythonbuild.config.links import read_links
@@ -112,7 +112,7 @@ def machine_triple(platform_name: str = "") -> str:
 
 def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """Return how many cores this process may use: its affinity, and a container's CPU quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = host.processors()
     try:
         quota, period = (cgroup / "cpu.max").read_text(encoding="ascii").split()
         if quota != "max":

@@ -153,6 +153,6 @@ def write_lock(lock: Lock, directory: Path) -> bool:
         return False
     directory.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".new")
-    beside.write_text(text, encoding="utf-8")
+    beside.write_text(text, encoding="utf-8", newline="\n")
     beside.replace(path)
     return True

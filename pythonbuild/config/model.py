@@ -80,7 +80,8 @@ class Recipe:
     ``source`` names an entry of the sources file ("" for recipes without one); ``needs`` are other recipes whose
     trees it sees under /tools; ``parameters`` become environment variables of the script; ``includes`` are further
     files and directories (repository-relative) seen in /recipe beside the script; ``lock`` names a package lock whose
-    .deb files are seen in /sources. ``shared`` is how it is built as shared libraries, None where it cannot be.
+    .deb files are seen in /sources. ``needs_on`` are its needs on systems where they are others. ``shared`` is how it
+    is built as shared libraries, None where it cannot be.
     ``resumable``: its script leaves in /resume what an interrupted run can go on from; ``memory`` in MiB.
     """
 
@@ -95,6 +96,7 @@ class Recipe:
     shared: SharedBuild | None = None
     resumable: bool = False
     memory: int = 512
+    needs_on: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,13 @@ class DarwinRules:
     ``minimum_os`` is the oldest macOS that each slice of a file has to run on (``x86_64``, ``arm64``); other slices are
     not allowed. ``library_versions`` maps each of the target's ``system_libraries`` to the compatibility version that
     the oldest system's has, "" where that does not matter. ``newer_symbols`` maps functions of the system to the macOS
-    that was the first to have them.
+    that was the first to have them. ``minimum_sdk`` is the oldest SDK that all this can be compiled with.
     """
 
     minimum_os: Mapping[str, str]
     library_versions: Mapping[str, str]
     newer_symbols: Mapping[str, str]
+    minimum_sdk: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,8 @@ class Target:
     need; ``autoconf_host`` is the triple that configure scripts understand; ``environment`` are the compiler
     variables that every recipe's script gets; ``options`` are the build options that exist for this target, best
     last. ``rooms`` says in which root filesystem each of the :data:`ROOMS` is, ``oldest_cpu`` is the processor model
-    of an emulator for the oldest processor that is allowed: what was built is run there.
+    of an emulator for the oldest processor that is allowed: what was built is run there. ``autoconf_build`` is the
+    machine that it is built on, "" for one of the same kind.
     """
 
     triple: str
@@ -150,6 +154,7 @@ class Target:
     options: tuple[str, ...]
     rooms: Mapping[str, str] = field(default_factory=dict)
     oldest_cpu: str = ""
+    autoconf_build: str = ""
     darwin: DarwinRules | None = None
     windows: WindowsRules | None = None
 

@@ -8,7 +8,12 @@ from functools import cached_property
 from pathlib import Path
 
 from pythonbuild.config.model import Recipe, Source, Target, Toolchain
-from pythonbuild.config.native_targets import load_macos_targets, load_windows_targets
+from pythonbuild.config.native_targets import (
+    MacosToolchain,
+    load_macos_targets,
+    load_macos_toolchains,
+    load_windows_targets,
+)
 from pythonbuild.config.recipes import load_recipes
 from pythonbuild.config.sources import load_sources
 from pythonbuild.config.targets import load_targets
@@ -46,11 +51,19 @@ class Project:
         return load_targets(self.unix / "targets.yml")
 
     @cached_property
+    def macos_targets(self) -> Mapping[str, Target]:
+        """What ``build-macos.py`` knows; those without options cannot be built by themselves."""
+        return load_macos_targets(self.unix / "targets-macos.yml")
+
+    @cached_property
+    def macos_toolchains(self) -> Mapping[str, MacosToolchain]:
+        return load_macos_toolchains(self.unix / "targets-macos.yml", self.targets)
+
+    @cached_property
     def known_targets(self) -> Mapping[str, Target]:
         """What archives can be validated for: also those of other systems."""
-        macos = load_macos_targets(self.unix / "targets-macos.yml")
-        linux = load_targets(self.unix / "targets.yml")
-        return {**linux, **macos, **load_windows_targets(self.windows / "targets.yml")}
+        linux, windows = load_targets(self.unix / "targets.yml"), load_windows_targets(self.windows / "targets.yml")
+        return {**linux, **self.macos_targets, **windows}
 
     @cached_property
     def toolchains(self) -> Mapping[str, Toolchain]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pythonbuild.config.document import Node, read_document
@@ -17,6 +18,8 @@ from pythonbuild.config.model import Recipe, SharedBuild
 
 _DEFAULT_WEIGHT = 30.0
 _DEFAULT_MEMORY = 512
+#: The systems besides Linux that recipes are for.
+_SYSTEMS = ("macos",)
 #: The folder of a recipe that says how shared libraries are built, and what a soname looks like.
 SHARED = "shared"
 _SONAME = re.compile(r"lib[\w.+{}-]+\.so(\.\d+)*")
@@ -37,12 +40,22 @@ def load_recipes(directory: Path, script: str = "build.sh") -> Mapping[str, Reci
         for need in recipe.needs:
             if need not in recipes:
                 raise nodes[name].fail(f"needs: unknown recipe {need!r}", expected=f"one of {', '.join(recipes)}")
+        for system, needs in recipe.needs_on.items():
+            for need in needs:
+                if need not in recipes:
+                    raise nodes[name].fail(f"needs_on.{system}: unknown recipe {need!r}",
+                                           expected=f"one of {', '.join(recipes)}")  # fmt: skip
     return recipes
+
+
+def recipes_on(recipes: Mapping[str, Recipe], system: str) -> Mapping[str, Recipe]:
+    """Return the recipes with the needs that they have on an operating system."""
+    return {name: replace(recipe, needs=recipe.needs_on.get(system, recipe.needs)) for name, recipe in recipes.items()}
 
 
 def _recipe(directory: Path, node: Node, repository: Path, script: str) -> Recipe:
     keys = node.mapping(optional=["source", "needs", "parameters", "includes", "lock", "weight", "resumable",
-                                  "memory"])  # fmt: skip
+                                  "memory", "needs_on"])  # fmt: skip
     includes = []
     for element in keys["includes"].elements() if "includes" in keys else []:
         path = repository / element.text()
@@ -65,6 +78,10 @@ def _recipe(directory: Path, node: Node, repository: Path, script: str) -> Recip
         shared=_shared_build(directory / SHARED),
         resumable=keys["resumable"].boolean() if "resumable" in keys else False,
         memory=keys["memory"].integer() if "memory" in keys else _DEFAULT_MEMORY,
+        needs_on={
+            system: node.texts()
+            for system, node in (keys["needs_on"].mapping(optional=_SYSTEMS) if "needs_on" in keys else {}).items()
+        },
     )
 
 

@@ -59,7 +59,7 @@ def find_target(targets: Mapping[str, Target], triple: str) -> Target:
     if triple in targets:
         return targets[triple]
     for ending, place in _BUILT_ELSEWHERE.items():
-        if triple.endswith(ending):
+        if triple.endswith(ending) and not any(target.endswith(ending) for target in targets):
             raise UsageError("--target-triple: is built by another script", found=triple,
                              expected=f"one of {', '.join(targets)}", advice=f"build it by {place}")  # fmt: skip
     near = difflib.get_close_matches(triple, targets, 1)

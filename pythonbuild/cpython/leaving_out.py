@@ -61,8 +61,9 @@ class Scene:
     @property
     def built(self) -> dict[str, ExtensionModule]:
         """The modules that a build has which leaves nothing out."""
-        existing = self.catalogue.existing(self.version).items()
-        return {name: module for name, module in existing if module.linkage_on(self.system)[0] != "omitted"}
+        existing = self.catalogue.existing(self.version).values()
+        built = (module for module in existing if module.linkage_on(self.system)[0] != "omitted")
+        return {module.name: module.on(self.system) for module in built}
 
     def users(self, recipe: str) -> list[str]:
         """Return the modules that are linked with what a recipe builds, or need it for that."""

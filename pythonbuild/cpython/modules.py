@@ -8,7 +8,7 @@ described over all supported versions, and :meth:`ExtensionModule.exists_in` and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pythonbuild.config.document import Node, read_document
@@ -60,6 +60,19 @@ class FlagsOverride:
 
 
 @dataclass(frozen=True)
+class SystemForm:
+    """What a module is linked with on one operating system, where that is not what stands for all.
+
+    ``frameworks`` are macOS' alone.
+    """
+
+    needs: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    frameworks: tuple[str, ...] = ()
+    overrides: tuple[FlagsOverride, ...] = ()
+
+
+@dataclass(frozen=True)
 class ExtensionModule:
     """One extension module over all versions.
 
@@ -68,7 +81,8 @@ class ExtensionModule:
     may hold, the system's included. ``core`` are the versions in which it stands in config.c.in and cannot be left
     out; ``required`` those in which the interpreter cannot do without it. ``system`` is "" or the only operating
     system that has it. ``imports`` are the extension modules that it is of no use without; ``kept_for`` is "" or what
-    else does not go on without it (:data:`KEPT_FOR`); ``instead_of`` is "" or the module that does the same.
+    else does not go on without it (:data:`KEPT_FOR`); ``instead_of`` is "" or the module that does the same. ``forms``
+    say by system what it is linked with where that differs.
     """
 
     name: str
@@ -84,6 +98,16 @@ class ExtensionModule:
     imports: tuple[str, ...] = ()
     kept_for: str = ""
     instead_of: str = ""
+    frameworks: tuple[str, ...] = ()
+    forms: Mapping[str, SystemForm] = field(default_factory=dict)
+
+    def on(self, system: str) -> ExtensionModule:
+        """Return the module as it is on an operating system."""
+        form = self.forms.get(system)
+        if form is None:
+            return self
+        return replace(self, needs=form.needs, libraries=form.libraries, frameworks=form.frameworks,
+                       overrides=form.overrides)  # fmt: skip
 
     def exists_in(self, version: str) -> bool:
         return version in self.versions
@@ -107,11 +131,14 @@ class ExtensionModule:
 
 @dataclass(frozen=True)
 class ModuleCatalogue:
-    """The whole file. ``substitutions`` are the values of ``@NAME@`` placeholders inside CPython's module lines."""
+    """The whole file. ``substitutions`` are the values of ``@NAME@`` placeholders inside CPython's module lines, and
+    ``substitutions_on`` by system those that are others there.
+    """
 
     file: Path
     modules: Mapping[str, ExtensionModule]
     substitutions: Mapping[str, str]
+    substitutions_on: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def existing(self, version: str) -> dict[str, ExtensionModule]:
         """Return the modules that CPython of this version is said to have."""
@@ -120,7 +147,7 @@ class ModuleCatalogue:
     def needed_recipes(self, version: str, system: str = "linux") -> tuple[str, ...]:
         """Return the recipes that the modules built for this version need, sorted."""
         built = (m for m in self.existing(version).values() if m.linkage_on(system)[0] != "omitted")
-        return tuple(sorted({need for module in built for need in module.needs}))
+        return tuple(sorted({need for module in built for need in module.on(system).needs}))
 
     def without(self, reasons: Mapping[str, str]) -> ModuleCatalogue:
         """Return the catalogue of a build that leaves modules out, each for the reason given."""
@@ -130,19 +157,21 @@ class ModuleCatalogue:
 
 def read_modules(path: Path) -> ModuleCatalogue:
     """Read the extension modules' file. Raises ConfigError naming file and key."""
-    document = read_document(path).mapping(required=("modules",), optional=("substitutions",))
+    document = read_document(path).mapping(required=("modules",), optional=("substitutions", *SYSTEMS))
     substitutions = document["substitutions"].text_map() if "substitutions" in document else {}
+    others = {system: document[system].mapping(required=("substitutions",))["substitutions"].text_map()
+              for system in SYSTEMS if system in document}  # fmt: skip
     modules = {name: _read_module(name, node) for name, node in document["modules"].items()}
     for module in modules.values():
-        others = [*module.imports, *filter(None, [module.instead_of])]
-        if unknown := [name for name in others if name not in modules]:
+        named = [*module.imports, *filter(None, [module.instead_of])]
+        if unknown := [name for name in named if name not in modules]:
             raise document["modules"].fail(f"{module.name}: names a module that is not in this file", found=unknown[0])
-    return ModuleCatalogue(path, modules, substitutions)
+    return ModuleCatalogue(path, modules, substitutions, others)
 
 
 def _read_module(name: str, node: Node) -> ExtensionModule:
     optional = ("since", "until", "linkage", "reason", "core_since", "required_since", "needs", "libraries", "system",
-                "overrides", "imports", "kept_for", "instead_of")  # fmt: skip
+                "overrides", "imports", "kept_for", "instead_of", "macos")  # fmt: skip
     keys = node.mapping(optional=optional)
     linkage = keys["linkage"].choice(*LINKAGES) if "linkage" in keys else "builtin"
     if (linkage == "omitted") != ("reason" in keys):
@@ -161,6 +190,17 @@ def _read_module(name: str, node: Node) -> ExtensionModule:
         imports=keys["imports"].texts() if "imports" in keys else (),
         kept_for=keys["kept_for"].choice(*KEPT_FOR) if "kept_for" in keys else "",
         instead_of=keys["instead_of"].text() if "instead_of" in keys else "",
+        forms={"macos": _read_form(keys["macos"])} if "macos" in keys else {},
+    )
+
+
+def _read_form(node: Node) -> SystemForm:
+    keys = node.mapping(optional=("needs", "libraries", "frameworks", "overrides"))
+    return SystemForm(
+        needs=keys["needs"].texts() if "needs" in keys else (),
+        libraries=keys["libraries"].texts() if "libraries" in keys else (),
+        frameworks=keys["frameworks"].texts() if "frameworks" in keys else (),
+        overrides=tuple(map(_read_override, keys["overrides"].elements())) if "overrides" in keys else (),
     )
 
 

@@ -135,10 +135,17 @@ def read_build(directory: Path) -> BuildFacts:
         variables=texts,
         main_object=dump["main_object"],
         program_ldflags=(*linker["LINKCC"][1:], *both, *texts["LINKFORSHARED"].split()),
-        library_ldflags=(*texts["CC"].split()[1:], "-shared", *both),
+        library_ldflags=(*texts["CC"].split()[1:], *_shared_flags(texts["INSTSONAME"]), *both),
     )
     _check(facts, inittab, module_objects, directory)
     return facts
+
+
+def _shared_flags(file: str) -> tuple[str, ...]:
+    """Return how the compiler is told to link a shared library that is called so."""
+    if file.endswith(".dylib"):
+        return ("-dynamiclib", f"-Wl,-install_name,@rpath/{file}")
+    return ("-shared",)
 
 
 def _linker_variables(makefile: Path) -> dict[str, list[str]]:

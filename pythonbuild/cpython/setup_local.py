@@ -54,8 +54,12 @@ def render_setup(source_archive: Path, version: str, target_triple: str, modules
     plan = plan_setup(files, catalogue, system)
     directory = out / "tools" / "cpython"
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "Setup.local").write_text(render_template(plan, target_triple, template), encoding="utf-8")
-    (directory / "modules.json").write_text(_modules_json(files, catalogue, system, target_triple), encoding="utf-8")
+    (directory / "Setup.local").write_text(
+        render_template(plan, target_triple, template), encoding="utf-8", newline="\n"
+    )
+    (directory / "modules.json").write_text(
+        _modules_json(files, catalogue, system, target_triple), encoding="utf-8", newline="\n"
+    )
 
 
 def cross_check(files: SetupFiles, catalogue: ModuleCatalogue) -> None:
@@ -97,17 +101,20 @@ def plan_setup(files: SetupFiles, catalogue: ModuleCatalogue, system: str) -> Se
         if linkage == "omitted":
             omitted.append((name, reason))
         else:
-            lists[linkage].append(_module_line(line, module, catalogue, files.version))
+            lists[linkage].append(_module_line(line, module.on(system), catalogue, files.version, system))
     return SetupPlan(files.version, tuple(lists["builtin"]), tuple(lists["shared"]), tuple(omitted))
 
 
-def _module_line(line: ModuleLine, module: ExtensionModule, catalogue: ModuleCatalogue, version: str) -> str:
+def _module_line(
+    line: ModuleLine, module: ExtensionModule, catalogue: ModuleCatalogue, version: str, system: str
+) -> str:
+    values = {**catalogue.substitutions, **catalogue.substitutions_on.get(system, {})}
     text = " ".join((line.name, *line.words))
     for name in _PLACEHOLDER.findall(text):
-        if name not in catalogue.substitutions:
+        if name not in values:
             raise ExtensionModuleError(f"{catalogue.file}: substitutions: no value for @{name}@, which CPython "
                                        f"{version} uses in {line.file} for module {line.name}")  # fmt: skip
-    text = _PLACEHOLDER.sub(lambda match: catalogue.substitutions[match[1]], text)
+    text = _PLACEHOLDER.sub(lambda match: values[match[1]], text)
     return " ".join([*text.split(), *module.flags(version).split()])
 
 

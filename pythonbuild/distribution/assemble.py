@@ -132,7 +132,7 @@ def assemble(
         document = replace(document, interpreter=_interpreter(top, document, facts.interpreter))
     later = facts.python_json != FORMAT_VERSION
     text = to_later(document, facts.python_json).to_text() if later else document.to_text()
-    (top / "PYTHON.json").write_text(text, encoding="utf-8")
+    (top / "PYTHON.json").write_text(text, encoding="utf-8", newline="\n")
     return document
 
 

@@ -7,9 +7,10 @@ interpreter's own symbols can be seen by the extension modules that it loads.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from pythonbuild.distribution.machofile import is_macho, read_slices
 from pythonbuild.distribution.objectfile import Dynamic, Elf, is_elf
 from pythonbuild.errors import DistributionError
 
@@ -21,8 +22,10 @@ _GLIBC_VERSION = re.compile(r"GLIBC_(\d+(?:\.\d+)+)")
 def crt_features(install: Path) -> tuple[str, ...]:
     """Return what the installation's programs and libraries ask of the C library: ``crt_features``."""
     paths = (path for path in sorted(install.rglob("*")) if path.suffix not in (".a", ".o"))
-    files = (path for path in paths if path.is_file() and not path.is_symlink() and is_elf(path))
-    return features_of(Elf(path.read_bytes(), path.name).dynamic() for path in files)
+    files = [path for path in paths if path.is_file() and not path.is_symlink()]
+    if any(is_macho(path) for path in files):
+        return ("libSystem",)
+    return features_of(Elf(path.read_bytes(), path.name).dynamic() for path in files if is_elf(path))
 
 
 def features_of(files: Iterable[Dynamic | None]) -> tuple[str, ...]:
@@ -38,9 +41,17 @@ def features_of(files: Iterable[Dynamic | None]) -> tuple[str, ...]:
 
 
 def symbol_visibility(interpreter: Path) -> str:
-    """Return ``python_symbol_visibility`` of an ELF interpreter. Raises DistributionError where it shows no symbols."""
-    dynamic = Elf(interpreter.read_bytes(), interpreter.name).dynamic()
-    if dynamic is None or _API_SYMBOL not in dynamic.exported:
+    """Return ``python_symbol_visibility`` of an interpreter. Raises DistributionError where it shows no symbols."""
+    if not all(_API_SYMBOL in names for names in _exported(interpreter)):
         raise DistributionError(f"{interpreter}: extension modules could not use it", found=f"no symbol {_API_SYMBOL}",
                                 expected="one that others can bind to")  # fmt: skip
     return "global-default"
+
+
+def _exported(program: Path) -> list[Collection[str]]:
+    """Return the names that a program shows to what it loads, of each of its slices."""
+    content = program.read_bytes()
+    if is_macho(program):
+        return [part.exported for part in read_slices(content, program.name)]
+    dynamic = Elf(content, program.name).dynamic()
+    return [dynamic.exported if dynamic else ()]

@@ -59,7 +59,7 @@ def make_smaller(tree: Path, left_out: LeftOut) -> Record:
             for path in (tree / "install" / "bin").glob(pattern):
                 path.unlink()
     record = Record(left_out.extensions, packages)
-    (tree / RECORD).write_text(record.to_text(), encoding="utf-8")
+    (tree / RECORD).write_text(record.to_text(), encoding="utf-8", newline="\n")
     return record
 
 

@@ -30,7 +30,7 @@ def write_choices(top: Path, stdlib: str, choices: Mapping[str, LinkChoice]) -> 
     path = top / path_of(stdlib)
     path.unlink(missing_ok=True)  # it may be a link of another tree's
     if choices:
-        path.write_text(json.dumps(typed_json.to_plain(choices), indent=2) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(typed_json.to_plain(choices), indent=2) + "\n", encoding="utf-8", newline="\n")
 
 
 def read_choices(install: Path) -> dict[str, LinkChoice]:

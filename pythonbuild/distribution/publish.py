@@ -192,7 +192,7 @@ def _signatures(
     """Return the signatures that are to be written, by name: of SHA256SUMS, and of archives that have none."""
     made: dict[str, bytes] = {}
     with tempfile.TemporaryDirectory(prefix="sign-") as temporary:
-        (Path(temporary) / SUMS_NAME).write_text(sums, encoding="utf-8")
+        (Path(temporary) / SUMS_NAME).write_text(sums, encoding="utf-8", newline="\n")
         for signer in signers:
             there = {path: directory / f"{path.name}{signer.suffix}" for path in checked if path not in new}
             files = {path: sha256 for path, sha256 in checked.items() if not (
@@ -252,7 +252,7 @@ def _copy(source: Path, target: Path, sha256: str = "") -> str:
 def _write(path: Path, text: str) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(text, encoding="utf-8")
+        beside.write_text(text, encoding="utf-8", newline="\n")
         beside.chmod(0o644)
         beside.replace(path)
     finally:

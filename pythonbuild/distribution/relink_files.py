@@ -31,7 +31,7 @@ def write_record(top: Path, record: Mapping[str, object]) -> None:
     was none of CPython's make either.
     """
     if any((top / path).is_file() for path in (STALE, RECORD)):
-        (top / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        (top / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8", newline="\n")
 
 
 def installed_tables(top: Path, old: Relinkable) -> list[Path]:

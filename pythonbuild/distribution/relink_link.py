@@ -89,7 +89,7 @@ def _without(imports: Imports, sonames: Collection[str]) -> Imports:
 def _compile_inittab(wanted: Relinkable, compiler: Compiler, machine: int) -> None:
     top = compiler.directory / TOP
     (top / wanted.inittab_source).unlink()
-    (top / wanted.inittab_source).write_text(inittab_text(wanted), encoding="utf-8")
+    (top / wanted.inittab_source).write_text(inittab_text(wanted), encoding="utf-8", newline="\n")
     flags = [flag for flag in wanted.inittab_flags if _INITTAB_FLAG.fullmatch(flag)]
     words = [*flags, f"-I{TOP}/{wanted.include}", "-c", f"{TOP}/{wanted.inittab_source}"]
     made = compiler.produce("compile the table of builtin modules", words, f"{LINK}/inittab.o")

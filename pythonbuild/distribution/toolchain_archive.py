@@ -68,7 +68,7 @@ def write_toolchain(manifest: Manifest, trees: Mapping[str, Path], out: Path, wo
     """Pack the trees of a toolchain's steps; ``work`` is an empty directory on the file system of the trees."""
     top = work / FORM.top
     top.mkdir()
-    (work / FORM.first).write_text(manifest.render(), encoding="utf-8")
+    (work / FORM.first).write_text(manifest.render(), encoding="utf-8", newline="\n")
     for step, tree in trees.items():
         place_tree(tree, top / step)
     return pack(work, out, mtime, threads=threads, form=FORM)

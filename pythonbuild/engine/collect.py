@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pythonbuild.engine import session
-from pythonbuild.engine.files import FileLock, machine_errors, remove_tree, unique
+from pythonbuild.engine.files import FileLock, machine_errors, put, remove_file, remove_tree, unique
 from pythonbuild.engine.store import Freed, Record
 from pythonbuild.engine.trees import Tree
 from pythonbuild.engine.workdir import remove_abandoned, remove_stale
@@ -69,15 +69,16 @@ def _gc(store: Store, max_bytes: int) -> Freed:
     roots = _drop_roots(store)
     for path in _entries(store.root / "trees"):
         if path.name not in kept.trees:
-            path.unlink()
+            remove_file(path)
     files = freed = 0
     for path in _entries(store.root / "blobs"):
         if path.name not in kept.blobs:
-            files += 1
-            freed += path.stat().st_size
-            path.unlink()
+            size = path.stat().st_size
+            if remove_file(path):
+                files += 1
+                freed += size
     for path in (store.root / "corrupt").iterdir():
-        path.unlink()
+        remove_file(path)
     for path in (store.root / "locks").iterdir():
         key = FileLock(path)
         if key.try_acquire():
@@ -97,7 +98,7 @@ def _drop_actions(store: Store, kept: _Kept, max_bytes: int) -> int:
             if record.tree in kept.trees or kept.keep(tree, record.tree, max_bytes):
                 continue
             full = True
-        path.unlink()
+        remove_file(path)
         dropped += 1
     return dropped
 
@@ -119,7 +120,7 @@ def _drop_roots(store: Store) -> int:
             if lock.try_acquire():
                 if path.exists():
                     aside = store.session.temporary / unique()
-                    path.rename(aside)
+                    put(path, aside)
                     remove_tree(aside)
                     dropped += 1
                 lock.release(remove=True)

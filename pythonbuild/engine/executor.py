@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import select
 import signal
 import threading
 import time
@@ -19,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pythonbuild import host
 from pythonbuild.engine.events import BuildStarted, Event, EventSink, Note, StepFinished, StepStatus
 from pythonbuild.engine.files import machine_errors, remove_tree
 from pythonbuild.engine.jobserver import Jobserver
@@ -28,6 +28,7 @@ from pythonbuild.engine.resolve import Forecast, dry_run, expected_seconds, why
 from pythonbuild.engine.running import Outcome, Runner
 from pythonbuild.engine.schedule import ordered_steps, remaining_paths
 from pythonbuild.engine.store import Store
+from pythonbuild.engine.tokens import Tokens
 from pythonbuild.engine.workdir import remove_stale
 from pythonbuild.environments.base import Environment
 from pythonbuild.errors import BuildError, StepFailedError, StoreCorruptError, UsageError
@@ -36,6 +37,7 @@ __all__ = ["Forecast", "LocalExecutor", "Result", "dry_run", "expected_seconds",
 
 PASSES = 6  # how often a build begins anew because of damaged store entries
 LOGS_KEPT = 50
+_CLEARING = 5.0  # seconds that an ended build waits for what dead processes left to be removed; the next one goes on
 _GRACE = 15.0  # seconds that an interrupted build waits for its steps to end
 
 
@@ -86,18 +88,33 @@ class LocalExecutor:
         if self.debug_shell and self.debug_shell not in recipes:
             raise UsageError("--debug-shell: not a step of this plan that runs in an environment",
                              found=self.debug_shell, expected=f"one of {', '.join(recipes)}")  # fmt: skip
-        remove_stale(self.cache / "work")
+        clearing = threading.Thread(target=self._clear_away, name="clearing away", daemon=True)
+        clearing.start()
         self._make_logs()
         expected = {name: expected_seconds(self.store, name) for name in steps}
         self.emit(BuildStarted(tuple(steps), expected, self.environment.name, self.jobs))
         self.results = {}
-        with Jobserver(self.store.session.temporary, self.jobs) as jobserver, _terminate_as_interrupt():
+        with self._jobserver() as jobserver, _terminate_as_interrupt():
             build = _Build(self, steps, plan.goals, jobserver, expected)
             try:
                 build.run()
             finally:
                 build.close()
+                clearing.join(_CLEARING)
         return self.results
+
+    def _jobserver(self) -> Jobserver | Tokens:
+        """Return what shares out the jobs: without fixed paths, the make is one of the machine."""
+        if self.environment.fixed_paths:
+            return Jobserver(self.store.session.temporary, self.jobs)
+        return Tokens(self.jobs)
+
+    def _clear_away(self) -> None:
+        """Remove what dead processes left, beside the build: an interrupted one of LLVM has 160,000 files."""
+        try:
+            remove_stale(self.cache / "work")
+        except BuildError as error:
+            self.emit(Note(str(error), "warning"))
 
     def _make_logs(self) -> None:
         with machine_errors(self.logs):
@@ -110,7 +127,8 @@ class _Build:
     """One execution: what waits, what is ready, what runs, what is done."""
 
     def __init__(
-        self, executor: LocalExecutor, steps: dict[str, Step], goals: tuple[str, ...], jobserver: Jobserver,
+        self, executor: LocalExecutor, steps: dict[str, Step], goals: tuple[str, ...],
+        jobserver: Jobserver | Tokens,
         expected: dict[str, float | None],
     ) -> None:  # fmt: skip
         self.executor = executor
@@ -133,15 +151,12 @@ class _Build:
         self.corrupt: StoreCorruptError | None = None
         self._threads: list[threading.Thread] = []
         self._ended: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-        self._wake_read, self._wake_write = os.pipe()
 
     def close(self) -> None:
         """Wait for the cleaning up that still goes on, unless a step had to be abandoned."""
         if not self.running:
             for thread in self._threads:
                 thread.join()
-            os.close(self._wake_read)
-            os.close(self._wake_write)
 
     def run(self) -> None:
         """Run passes until one ends without meeting a damaged store entry."""
@@ -241,22 +256,18 @@ class _Build:
 
     def _put(self, outcome: Outcome) -> None:
         self._ended.put(outcome)
-        os.write(self._wake_write, b".")
+        self.jobserver.wake()
 
     # Taking in what ends
 
     def _wait(self, seconds: float | None = None) -> None:
         """Wait until a step ends, or a token may be had that a ready step could use."""
-        wanted: list[int | Jobserver] = [self._wake_read]
-        if not self._stopping and self._next():
-            wanted.append(self.jobserver)
+        for_token = not self._stopping and self._next() is not None
         if self.cancelled.is_set():
             # Again and again: a command may have been on its way into the environment the first time.
             self.executor.environment.cancel()
             seconds = min(seconds or 0.5, 0.5)
-        readable, _, _ = select.select(wanted, [], [], seconds)
-        if self._wake_read in readable:
-            os.read(self._wake_read, 4096)
+        self.jobserver.wait(seconds, for_token=for_token)
         with contextlib.suppress(queue.Empty):
             while True:
                 self._take(self._ended.get_nowait())
@@ -325,12 +336,12 @@ def _terminate_as_interrupt() -> Iterator[None]:
 
 
 def available_memory(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")) -> float:
-    """Return the MiB that can be used without swapping, also inside a container; no limit where nobody says."""
-    limits = [float("inf")]
+    """Return the MiB that can be used without swapping, also inside a container; elsewhere all that there are."""
+    limits = []
     with contextlib.suppress(OSError, ValueError, IndexError):
         fields = dict(line.split(":", 1) for line in meminfo.read_text(encoding="ascii").splitlines())
         limits.append(int(fields.get("MemAvailable", "").split()[0]) / 2**10)
     with contextlib.suppress(OSError, ValueError):
         most, used = ((cgroup / name).read_text(encoding="ascii") for name in ("memory.max", "memory.current"))
         limits.append(max(0, int(most) - int(used)) / 2**20)
-    return min(limits)
+    return min(limits, default=(host.total_memory() or float("inf")) / 2**20)

@@ -1,28 +1,31 @@
 """Small file operations that the store and the executor share.
 
 Operating system errors become the project's own here, in one place: a full disk and a missing permission have the same
-remedy wherever they strike. Locks are ``flock`` locks, because the kernel drops them when a process dies, however it
-dies; nobody has to guess from process ids or ages whether an owner is still alive.
+remedy wherever they strike. On Windows a file that somebody has open for a moment (a virus scanner, a reader) can
+neither be replaced nor removed, nor can a read-only one: what is done here to files waits for the one and undoes the
+other.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pythonbuild import host, locking
 from pythonbuild.errors import MachineError, NoSpaceError
 
 #: Modification time of everything in the store: 1980-01-01, the first moment that zip archives can express.
 EPOCH = 315532800
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_PRIVILEGE = 1314  # what Windows calls it
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -36,7 +39,7 @@ def machine_errors(path: Path) -> Iterator[None]:
         if error.errno in _FULL:
             raise NoSpaceError(
                 f"{place}: cannot be written", found=error.strerror,
-                advice="free some space, choose another --cache-dir, or run ./build-linux.py gc",
+                advice=f"free some space, choose another --cache-dir, or run {host.script()} gc",
             ) from error  # fmt: skip
         if error.errno in _FORBIDDEN:
             raise MachineError(
@@ -61,32 +64,80 @@ def write_beside(path: Path, data: bytes, temporary: Path, *, sync: bool = False
             file.flush()
             os.fsync(file.fileno())
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside.replace(path)
+    put(beside, path)
+
+
+def put(beside: Path, path: Path) -> None:
+    """Rename a file or a directory; a file that has the name already is replaced."""
+    deadline = time.monotonic() + locking.PATIENCE
+    while True:
+        try:
+            beside.replace(path)
+            return
+        except PermissionError:
+            if not host.WINDOWS or time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
+
+
+def link_target(path: os.PathLike[str] | str) -> str:
+    """Return where a symbolic link leads, in the one spelling that trees have."""
+    target = os.readlink(path)  # noqa: PTH115 - Path would normalise it
+    return target.removeprefix("\\\\?\\").replace("\\", "/") if host.WINDOWS else target
+
+
+def link_symbolically(path: Path, target: str, *, directory: bool) -> None:
+    """Make a symbolic link; ``directory`` says what it leads to, which Windows wants to know."""
+    try:
+        path.symlink_to(target, target_is_directory=directory)
+    except OSError as error:
+        if getattr(error, "winerror", None) != _NO_PRIVILEGE:
+            raise
+        # No copy instead: what a step yields must not depend on who runs it.
+        raise MachineError(f"{path}: Windows lets this user make no symbolic link", found=error.strerror,
+                           advice="turn on the Developer Mode in its settings") from error  # fmt: skip
+
+
+def remove_file(path: Path) -> bool:
+    """Remove a file; say whether it is gone. On Windows one that somebody uses stays."""
+    try:
+        path.unlink()
+    except PermissionError:
+        if not host.WINDOWS:
+            raise
+        try:
+            path.chmod(stat.S_IWRITE)
+            path.unlink()
+        except PermissionError:
+            return False
+    return True
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a directory and all below it, also directories that their maker left without write permission."""
+    """Remove a directory and all below it, also what its maker left without write permission."""
+    path = host.extended(path)
     try:
         shutil.rmtree(path)
     except FileNotFoundError:
         pass
     except PermissionError:
-        for directory, _, _ in _walk_forced(path):
+        for directory in _walk_forced(path):
             directory.chmod(0o700)
         shutil.rmtree(path)
 
 
-def _walk_forced(path: Path) -> Iterator[tuple[Path, None, None]]:
-    """Walk top-down; the caller makes each directory readable before it is listed."""
-    yield path, None, None
+def _walk_forced(path: Path) -> Iterator[Path]:
+    """Walk top-down; the caller makes each directory readable before it is listed. On Windows files come, too."""
+    yield path
     with os.scandir(path) as entries:
-        children = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+        children = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)
+                    or (host.WINDOWS and not entry.is_symlink())]  # fmt: skip
     for child in children:
-        yield from _walk_forced(child)
+        yield from _walk_forced(child) if child.is_dir() else [child]
 
 
 class FileLock:
-    """An ``flock`` on a file that may be removed by its holder.
+    """A lock on a file that may be removed by its holder.
 
     A lock file can vanish between opening and locking it (its last holder removed it); the lock then guards nothing,
     so it is taken again on the file that now has the name.
@@ -102,11 +153,11 @@ class FileLock:
 
     def try_acquire(self, *, shared: bool = False) -> bool:
         """Take the lock if nobody stands in the way; say whether it was taken."""
-        return self._acquire(shared, fcntl.LOCK_NB)
+        return self._acquire(shared, wait=False)
 
     def acquire(self, *, shared: bool = False) -> None:
         """Take the lock, waiting for whoever holds it."""
-        self._acquire(shared, 0)
+        self._acquire(shared, wait=True)
 
     def wait(self, given_up: Callable[[], bool], *, interval: float = 0.1) -> bool:
         """Take the lock, looking now and then whether the caller has given up; say whether it was taken."""
@@ -116,30 +167,23 @@ class FileLock:
             time.sleep(interval)
         return True
 
-    def _acquire(self, shared: bool, flags: int) -> bool:
+    def _acquire(self, shared: bool, *, wait: bool) -> bool:
         assert self._descriptor is None, f"{self.path} is locked already"
         while True:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = locking.open_file(self.path)
             try:
-                fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | flags)
-            except BlockingIOError:
-                os.close(descriptor)
-                return False
+                if wait:
+                    locking.lock(descriptor, shared)
+                elif not locking.try_lock(descriptor, shared):
+                    locking.close(descriptor)
+                    return False
             except BaseException:
-                os.close(descriptor)
+                locking.close(descriptor)
                 raise
-            if self._still_named(descriptor):
+            if locking.is_named(descriptor, self.path):
                 self._descriptor = descriptor
                 return True
-            os.close(descriptor)
-
-    def _still_named(self, descriptor: int) -> bool:
-        try:
-            named = self.path.stat()
-        except FileNotFoundError:
-            return False
-        own = os.fstat(descriptor)
-        return (named.st_dev, named.st_ino) == (own.st_dev, own.st_ino)
+            locking.close(descriptor)
 
     def write(self, data: bytes) -> None:
         """Add to the lock file's content (what its holder wants others to know)."""
@@ -151,7 +195,5 @@ class FileLock:
         """Give the lock back; ``remove`` (exclusive holders only) takes the file away with it."""
         if self._descriptor is None:
             return
-        if remove:
-            self.path.unlink(missing_ok=True)
-        os.close(self._descriptor)
-        self._descriptor = None
+        descriptor, self._descriptor = self._descriptor, None
+        locking.close(descriptor, self.path if remove else None)

@@ -21,6 +21,7 @@ from pythonbuild.engine.jobserver import Jobserver
 from pythonbuild.engine.keys import dependencies
 from pythonbuild.engine.model import InputFile, PinnedFile, RecipeAction, Step
 from pythonbuild.engine.store import Store
+from pythonbuild.engine.tokens import Tokens
 from pythonbuild.engine.workdir import WorkDirectory
 from pythonbuild.environments.base import Command, Environment, Mount
 from pythonbuild.errors import PlanError
@@ -39,7 +40,7 @@ _NAMED = re.compile(rf"\$\{{({'|'.join(FIXED)})\}}")
 
 
 def lay_out(
-    step: Step, digests: Mapping[str, str], work: WorkDirectory, store: Store, jobserver: Jobserver,
+    step: Step, digests: Mapping[str, str], work: WorkDirectory, store: Store, jobserver: Jobserver | Tokens,
     resume: Path | None = None, *, fixed_paths: bool = True,
 ) -> Command:  # fmt: skip
     """Make everything that a recipe's command sees and return the command; ``resume`` outlives the work directory.
@@ -62,7 +63,7 @@ def lay_out(
     environment = {
         **{name: _filled_in(value, seen) for name, value in step.parameters.items()},
         **seen,
-        "MAKEFLAGS": jobserver.makeflags(seen["STEP_BUILD"]),
+        **jobserver.variables(seen["STEP_BUILD"]),
     }
     root_digest = digests[step.action.root] if step.action.root else ""
     return Command(
@@ -121,8 +122,7 @@ def _below(directory: Path, name: str) -> Path:
 
 def free_bytes(path: Path) -> int:
     """Return how much this user may still write on the path's file system."""
-    status = os.statvfs(path)
-    return status.f_bavail * status.f_frsize
+    return shutil.disk_usage(path).free
 
 
 @dataclass

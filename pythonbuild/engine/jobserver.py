@@ -7,6 +7,8 @@ compile, and no more than ``jobs`` processes work at any time.
 
 It cannot deadlock: a running step always has its own slot, so it ends some day and gives its token back. A make that
 was killed takes its tokens with it; when no step runs, the fifo is emptied and filled anew.
+
+Where steps use the machine's own make, :mod:`pythonbuild.engine.tokens` stands in.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ class Jobserver:
         self._path = directory / f"{unique()}.jobserver"
         self._mutex = threading.Lock()
         self._held = 0
-        self._descriptor = -1
+        self._descriptor = self._wake_read = self._wake_write = -1
+        self._closed = False
 
     def __enter__(self) -> Jobserver:
         with machine_errors(self._path):
@@ -43,11 +46,15 @@ class Jobserver:
             os.mkfifo(self._path, 0o600)
             # Open for reading and writing, so that the fifo keeps its bytes while no make has it open.
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wake_read, self._wake_write = os.pipe()
         self._refill()
         return self
 
     def __exit__(self, *error: object) -> None:
-        os.close(self._descriptor)
+        with self._mutex:
+            self._closed = True  # for a step that had to be abandoned, and ends later
+            for descriptor in (self._descriptor, self._wake_read, self._wake_write):
+                os.close(descriptor)
         self._path.unlink(missing_ok=True)
 
     def fileno(self) -> int:
@@ -79,9 +86,27 @@ class Jobserver:
         with self._mutex:
             assert self._held > 0
             self._held -= 1
+            if self._closed:
+                return
             os.write(self._descriptor, _TOKEN)
             if self._held == 0:
                 self._refill()
+
+    def wake(self) -> None:
+        """End the waiting."""
+        with self._mutex:
+            if not self._closed:
+                os.write(self._wake_write, b".")
+
+    def wait(self, seconds: float | None, *, for_token: bool) -> None:
+        """Wait until somebody wakes us, a token may be had (if that is waited for), or the time is over.
+
+        Makes give their tokens back without telling us; so both are waited for at once.
+        """
+        wanted = [self._wake_read, *([self._descriptor] if for_token else [])]
+        readable, _, _ = select.select(wanted, [], [], seconds)
+        if self._wake_read in readable:
+            os.read(self._wake_read, 4096)
 
     def _refill(self) -> None:
         """Make the fifo hold exactly as many tokens as there are jobs; only when no step holds one."""
@@ -95,8 +120,8 @@ class Jobserver:
         with machine_errors(directory):
             (directory / FIFO).hardlink_to(self._path)
 
-    def makeflags(self, build_directory: str) -> str:
-        """Return MAKEFLAGS for a step that sees its build directory at the given path."""
+    def variables(self, build_directory: str) -> dict[str, str]:
+        """Return the variables that tell of it to a step that sees its build directory at the given path."""
         if self.jobs == 1:
-            return "-j1"
-        return f"-j{self.jobs} --jobserver-auth=fifo:{build_directory}/{FIFO}"
+            return {"MAKEFLAGS": "-j1"}
+        return {"MAKEFLAGS": f"-j{self.jobs} --jobserver-auth=fifo:{build_directory}/{FIFO}"}

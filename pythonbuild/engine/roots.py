@@ -8,12 +8,12 @@ mode and each link is compared with the manifest, which notices whatever somebod
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pythonbuild.engine.files import EPOCH, FileLock, machine_errors, remove_tree, unique
+from pythonbuild import host
+from pythonbuild.engine.files import EPOCH, FileLock, link_target, machine_errors, put, remove_tree, unique
 from pythonbuild.engine.trees import Entry, Tree
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _intact(store: Store, path: Path, tree: Tree) -> bool:
     if all(_as_described(path / name, entry) for name, entry in tree.entries.items()):
         store.known_roots.add(path)
         return True
-    path.rename(store.session.temporary / unique())  # removed with the session; a running step keeps its mount
+    put(path, store.session.temporary / unique())  # removed with the session; a running step keeps its mount
     return False
 
 
@@ -53,14 +53,14 @@ def _as_described(path: Path, entry: Entry) -> bool:
     try:
         status = path.lstat()
         if entry.kind == "d":
-            return stat.S_ISDIR(status.st_mode) and status.st_mode & 0o777 == 0o755
+            return stat.S_ISDIR(status.st_mode) and (host.WINDOWS or status.st_mode & 0o777 == 0o755)
         if entry.kind == "l":
-            return stat.S_ISLNK(status.st_mode) and os.readlink(path) == entry.content  # noqa: PTH115
+            return stat.S_ISLNK(status.st_mode) and link_target(path) == entry.content
     except OSError:
         return False
-    executable = bool(status.st_mode & 0o111)
+    executable = host.WINDOWS or bool(status.st_mode & 0o111) == (entry.kind == "x")
     return (
-        stat.S_ISREG(status.st_mode) and executable == (entry.kind == "x")
+        stat.S_ISREG(status.st_mode) and executable
         and (status.st_size, int(status.st_mtime)) == (entry.size, EPOCH)
     )  # fmt: skip
 
@@ -69,7 +69,7 @@ def _make(store: Store, trees: Trees, select: tuple[str, ...], path: Path) -> No
     beside = store.session.temporary / unique()
     try:
         store.materialise(trees, beside, select=select)
-        beside.rename(path)
+        put(beside, path)
     except BaseException:
         remove_tree(beside)
         raise

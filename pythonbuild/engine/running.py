@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pythonbuild import host
 from pythonbuild.engine.events import EventSink, Note, StepStarted
 from pythonbuild.engine.files import FileLock, machine_errors
 from pythonbuild.engine.inside import Call, free_bytes, lay_out
@@ -24,8 +25,10 @@ from pythonbuild.engine.keys import Inputs
 from pythonbuild.engine.model import RecipeAction, Step
 from pythonbuild.engine.steplog import StepLog
 from pythonbuild.engine.store import Record, Store
+from pythonbuild.engine.tokens import Tokens
 from pythonbuild.engine.workdir import ResumeDirectory, WorkDirectory
 from pythonbuild.environments.base import Command, Environment
+from pythonbuild.environments.process import SHELL_ARGV
 from pythonbuild.errors import BuildError, NoSpaceError, StepFailedError, StoreCorruptError
 
 ATTEMPTS = 3  # for failures marked temporary; all others are final at once
@@ -58,7 +61,7 @@ class Runner:
     store: Store
     environment: Environment
     emit: EventSink
-    jobserver: Jobserver
+    jobserver: Jobserver | Tokens
     cache: Path
     logs: Path
     debug_shell: str
@@ -129,6 +132,7 @@ class Runner:
         except StepFailedError as error:
             if error.reenter:
                 work.keep()
+                cleaning.callback(work.drop_failed)  # a large source takes long to remove: first tell what failed
             raise
         except BuildError as error:
             log.quiet(str(error))
@@ -176,7 +180,7 @@ class Runner:
             self._shell(command, f"failed ({_ended(status)}); a shell in its environment, as it was left")
         if log.full or free_bytes(work.path) < _FULL:
             raise NoSpaceError(f"step {step.name}: {work.path} has no space left", found=_ended(status),
-                               advice="free some space, or run ./build-linux.py gc")  # fmt: skip
+                               advice=f"free some space, or run {host.script()} gc")  # fmt: skip
         reenter = self.environment.reenter(command)
         raise StepFailedError(step.name, _ended(status), tail=tuple(log.tail), log=log.path, reenter=reenter)
 
@@ -191,7 +195,7 @@ class Runner:
 
     def _shell(self, command: Command, why: str) -> None:
         self.emit(Note(f"step {command.label}: {why}"))
-        self.environment.shell(replace(command, argv=("bash", "-i")))
+        self.environment.shell(replace(command, argv=SHELL_ARGV))
 
     def wants_shell(self, step: Step) -> bool:
         """Say whether the user wants to look into this step's environment: then it runs even if it is cached."""
@@ -205,7 +209,7 @@ class Runner:
 class _Slot:
     """The token that a step holds while it works; given back once, whichever way the step ends."""
 
-    def __init__(self, jobserver: Jobserver) -> None:
+    def __init__(self, jobserver: Jobserver | Tokens) -> None:
         self._jobserver = jobserver
         self._held = True
 
@@ -220,7 +224,9 @@ class _Slot:
 
 
 def _ended(status: int) -> str:
-    """Say how a command ended."""
+    """Say how a command ended; Windows' statuses of programs that crashed are known in hexadecimal."""
+    if status >= 1 << 31:
+        return f"exit status 0x{status:08X}"
     if status <= 128:
         return f"exit status {status}"
     try:

@@ -2,7 +2,7 @@
 
 Layout below ``<cache>/store``::
 
-    blobs/ab/<sha256>[.x]     files (``.x``: executable), read-only, all with the same time
+    blobs/ab/<sha256>[.x]     files (``.x``: executable), read-only (not on Windows), all with the same time
     trees/ab/<digest>         manifests, see trees.py
     actions/ab/<action key>   records: the tree an action gave, its inputs, how long it took
     steps/<name>              a copy of the newest record of each step, for ``why`` and for expected times
@@ -36,10 +36,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pythonbuild.engine import session
-from pythonbuild.engine.files import EPOCH, FileLock, machine_errors, unique, write_beside
+from pythonbuild import host
+from pythonbuild.engine import portable, session
+from pythonbuild.engine.files import EPOCH, FileLock, link_symbolically, machine_errors, put, unique, write_beside
 from pythonbuild.engine.keys import canonical_json
-from pythonbuild.engine.trees import Entry, Tree, hash_file, in_threads, merge, scan
+from pythonbuild.engine.trees import DIRECTORY, Entry, Tree, hash_file, in_threads, merge, scan
 from pythonbuild.errors import StoreCorruptError, StoreError
 
 #: When a hard link cannot be made although the file is fine: too many links, another file system, not supported,
@@ -112,6 +113,7 @@ class Store:
             for name in ("blobs", "trees", "actions", "steps", "sessions", "locks", "corrupt"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
             self.roots.mkdir(exist_ok=True)
+            self.ignores_case = (self.root / "BLOBS").exists()
             session.sweep(self.root / "sessions")
 
     def close(self) -> None:
@@ -185,6 +187,7 @@ class Store:
         With ``move`` the files are renamed out of the directory (copied where that is impossible), which must then be
         thrown away.
         """
+        directory = host.extended(directory)
         with machine_errors(directory):
             tree = scan(directory, repair=move)
         paths = {entry.blob: (path, entry) for path, entry in tree.entries.items() if entry.is_file}
@@ -206,10 +209,10 @@ class Store:
         except FileNotFoundError:
             target.parent.mkdir(exist_ok=True)
         status = source.stat()
-        if move and status.st_nlink == 1 and status.st_uid == os.geteuid():
+        if move and status.st_nlink == 1 and (host.WINDOWS or status.st_uid == os.geteuid()):
             _normalise(source, entry)
             try:
-                source.rename(target)
+                put(source, target)
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
@@ -219,7 +222,7 @@ class Store:
         beside = self.session.temporary / unique()
         shutil.copyfile(source, beside)
         _normalise(beside, entry)
-        beside.replace(target)
+        put(beside, target)
 
     def tree(self, digest: str) -> Tree:
         """Return a tree's manifest. Raises StoreCorruptError when it is gone or damaged."""
@@ -253,6 +256,8 @@ class Store:
         whatever the umask is: in a container, others than their owner look into them.
         """
         tree = self.union(trees, select)
+        portable.refuse_unusable(tree.entries, windows=host.WINDOWS, ignores_case=self.ignores_case)
+        destination = host.extended(destination)
         with machine_errors(destination):
             destination.mkdir(parents=True, exist_ok=True)
             destination.chmod(0o755)
@@ -264,7 +269,8 @@ class Store:
             entries: dict[str, Entry] = {}
             for path, entry in tree.entries.items():
                 if entry.kind == "l":
-                    (destination / path).symlink_to(entry.content)
+                    leads_to = tree.entries.get(portable.led_to(path, entry.content))
+                    link_symbolically(destination / path, entry.content, directory=leads_to == DIRECTORY)
                 elif entry.is_file:
                     files.setdefault(entry.blob, []).append(destination / path)
                     entries[entry.blob] = entry
@@ -312,7 +318,7 @@ class Store:
                     os.link(blob, path)
                     continue
                 except OSError as error:
-                    if error.errno not in _LINK_REFUSED:
+                    if error.errno not in _LINK_REFUSED and not host.WINDOWS:  # whose numbers are many
                         raise
             shutil.copyfile(blob, path)
             _normalise(path, entry, writable=copy)
@@ -320,7 +326,9 @@ class Store:
 
     def _sound(self, entry: Entry, status: os.stat_result, blob: Path) -> bool:
         """Say whether a blob is what its name says; content is hashed once per process unless the file changed."""
-        if status.st_size != entry.size or bool(status.st_mode & 0o111) != (entry.kind == "x"):
+        if status.st_size != entry.size:
+            return False
+        if not host.WINDOWS and bool(status.st_mode & 0o111) != (entry.kind == "x"):
             return False
         state = (status.st_ino, status.st_mtime_ns, status.st_size)
         if self._verified.get(entry.blob) == state:
@@ -349,7 +357,7 @@ class Store:
         """Move a bad entry out of the way, keeping it for whoever wants to know what happened."""
         aside = self.root / "corrupt" / f"{path.parent.parent.name}-{path.name}-{unique()}"
         with contextlib.suppress(FileNotFoundError):
-            path.rename(aside)
+            put(path, aside)
         return aside
 
     def hold(self, path: Path) -> None:
@@ -392,7 +400,11 @@ class Store:
 
 
 def _normalise(path: Path, entry: Entry, *, writable: bool = False) -> None:
-    """Give a file the one mode and the one time that files of the store have."""
+    """Give a file the one mode and the one time that files of the store have.
+
+    On Windows it stays writable: a read-only file cannot be removed there, under none of its names.
+    """
+    writable = writable or host.WINDOWS
     mode = (0o755 if writable else 0o555) if entry.kind == "x" else (0o644 if writable else 0o444)
     if stat.S_IMODE(path.stat().st_mode) != mode:
         path.chmod(mode)

@@ -1,9 +1,9 @@
 """Trees: what a step yields, and how two of them become one.
 
 A tree is a set of regular files, symbolic links and directories below one root. Only what matters for a build's bytes
-counts: paths, contents, link targets, and whether a file is executable. Owners, times and other mode bits do not; the
-store gives every file the same time and 0644 or 0755. A tree is described by its manifest, canonical JSON, and named by
-the sha256 of that; two trees with the same digest are the same tree.
+counts: paths, contents, link targets, and whether a file is executable (on Windows its name tells). Owners, times and
+other mode bits do not; the store gives every file the same time and 0644 or 0755. A tree is described by its manifest,
+canonical JSON, and named by the sha256 of that; two trees with the same digest are the same tree.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from pythonbuild import host
+from pythonbuild.engine.files import link_target
 from pythonbuild.engine.keys import canonical_json
 from pythonbuild.errors import StoreError
 
@@ -146,11 +148,11 @@ def _walk(root: Path, prefix: str, repair: bool, entries: dict[str, Entry], file
                 entries[path] = DIRECTORY
                 _walk(root, path + "/", repair, entries, files)
             elif stat.S_ISLNK(mode):
-                entries[path] = Entry("l", os.readlink(child.path))  # noqa: PTH115 - Path would normalise it
+                entries[path] = Entry("l", link_target(child.path))
             elif stat.S_ISREG(mode):
                 if repair and not mode & 0o400:
                     Path(child.path).chmod(mode | 0o600)
-                files.append((status.st_size, path, bool(mode & 0o111)))
+                files.append((status.st_size, path, host.is_executable(child.name, mode)))
             else:
                 raise StoreError(
                     f"{child.path}: cannot be part of a step's result", found=f"file type {stat.filemode(mode)[0]!r}",
@@ -173,7 +175,7 @@ def in_threads(
     per small file would cost more than the file.
     """
     items = list(items)
-    threads = min(threads or processors(), len(items) // 8 + 1)
+    threads = min(threads or host.processors(), len(items) // 8 + 1)
     if threads <= 1:
         return [function(item) for item in items]
 
@@ -184,8 +186,3 @@ def in_threads(
     with ThreadPoolExecutor(threads) as pool:
         results = list(pool.map(hand, range(threads)))
     return [results[index % threads][index // threads] for index in range(len(items))]
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -47,8 +47,7 @@ class WorkDirectory:
         return path
 
     def keep(self) -> None:
-        """Leave it to be re-entered, and remove the one that an earlier failure of the step left."""
-        self.drop_failed()
+        """Leave it to be re-entered."""
         (self.path / _FAILED).touch()
         self._kept = True
 

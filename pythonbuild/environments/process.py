@@ -13,10 +13,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
 
 from pythonbuild.environments.base import Command
 
@@ -51,10 +50,17 @@ def lines(chunks: Iterable[bytes]) -> Iterator[str]:
         yield rest.removesuffix("\r")
 
 
-def read_chunks(stream: IO[bytes]) -> Iterator[bytes]:
-    """Yield what a pipe gives as soon as it gives it."""
-    while chunk := os.read(stream.fileno(), 1 << 16):
-        yield chunk
+class Started(subprocess.Popen[bytes]):
+    """A program whose output is a pipe."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield what the pipe gives as soon as it gives it."""
+        assert self.stdout is not None
+        while chunk := os.read(self.stdout.fileno(), 1 << 16):
+            yield chunk
+
+    def close(self) -> None:
+        """Let go of what is held besides, once the program has ended."""
 
 
 class ProcessGroup:
@@ -65,33 +71,36 @@ class ProcessGroup:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._running: set[Started] = set()
         self.cancelled = False
 
-    def run(self, argv: Sequence[str], *, on_line: Callable[[str], None], pass_fds: Sequence[int] = (),
-            env: Mapping[str, str] | None = None, cwd: str | None = None) -> int:  # fmt: skip
+    def run(self, argv: Sequence[str], *, on_line: Callable[[str], None], pass_fds: Sequence[int] = ()) -> int:
         """Run a program to its end and return its status; it never outlives this call, nor the thread that makes it.
 
-        That the thread waits here is what makes the program's PR_SET_PDEATHSIG mean the death of the builder. ``env``
-        is the whole environment of the program, by default that of the builder.
+        That the thread waits here is what makes the program's PR_SET_PDEATHSIG mean the death of the builder.
         """
+        return self.follow(
+            lambda: Started(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            pass_fds=pass_fds, start_new_session=True), on_line)  # fmt: skip
+
+    def follow(self, start: Callable[[], Started], on_line: Callable[[str], None]) -> int:
+        """Start a program and return its status when it has ended."""
         with self._lock:
             if self.cancelled:
                 return CANCELLED
-            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                       stderr=subprocess.STDOUT, pass_fds=pass_fds, start_new_session=True,
-                                       env=env, cwd=cwd)  # fmt: skip
+            process = start()
             self._running.add(process)
         try:
             assert process.stdout is not None
-            with process.stdout as stream:
-                for line in lines(read_chunks(stream)):
+            with process.stdout:
+                for line in lines(process.chunks()):
                     on_line(line)
             return shell_status(process.wait())
         finally:
             end([process])
             with self._lock:
                 self._running.discard(process)
+            process.close()
 
     def cancel(self) -> None:
         """End every running program and refuse new ones."""

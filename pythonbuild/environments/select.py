@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
+from pythonbuild import host
 from pythonbuild.environments.base import Environment
-from pythonbuild.environments.sandbox import SandboxEnvironment
-from pythonbuild.errors import EnvironmentUnavailableError
+from pythonbuild.errors import EnvironmentUnavailableError, UsageError
 
 
-def choose(
-    name: Literal["auto", "docker", "sandbox", "native"], note: Callable[[str], None], cache: Path
-) -> Environment:
-    """Return the wanted environment; ``auto`` takes Docker when a daemon answers, else the sandbox."""
-    if name == "native":
-        from pythonbuild.environments.native import NativeEnvironment
+def choose(name: str, note: Callable[[str], None], cache: Path) -> Environment:
+    """Return the wanted environment; ``auto`` takes Docker when a daemon answers, else the sandbox.
 
-        native = NativeEnvironment(cache)
-        note(f"environment: native (not isolated: {', '.join(native.missing_isolation)})")
-        return native
+    macOS and Windows have ``native`` alone, which ``auto`` is there.
+    """
+    alone = host.MACOS or host.WINDOWS
+    if name == "native" or (alone and name == "auto"):
+        return _native(note, cache)
+    if alone:
+        raise UsageError(f"--environment: {name} is not for this system", expected="auto or native")
+    return _isolated(name, note, cache)
+
+
+def _native(note: Callable[[str], None], cache: Path) -> Environment:
+    from pythonbuild.environments.native import NativeEnvironment
+
+    environment = NativeEnvironment(cache)
+    note(f"environment: native (not isolated: {' and '.join(environment.missing_isolation)})")
+    return environment
+
+
+def _isolated(name: str, note: Callable[[str], None], cache: Path) -> Environment:
     why_not = ""
     if name in {"auto", "docker"}:
         from pythonbuild.environments.docker import DockerEnvironment
@@ -34,6 +45,8 @@ def choose(
         else:
             note("environment: docker" + (" (a daemon answers)" if name == "auto" else ""))
             return docker
+    from pythonbuild.environments.sandbox import SandboxEnvironment
+
     try:
         sandbox = SandboxEnvironment(cache)
     except EnvironmentUnavailableError as error:

@@ -10,7 +10,6 @@ A file appears under its name by a rename, so a killed build leaves at most a pa
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import shutil
@@ -20,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pythonbuild import locking
 from pythonbuild.errors import MachineError, NoSpaceError
 from pythonbuild.sources.places import WantedFile
 
@@ -95,34 +95,50 @@ class DownloadCache:
         while True:
             with _reported(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                descriptor = locking.open_file(path)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                locked = locking.try_lock(descriptor)
                 # Whoever had the lock may have finished and renamed the file that was opened here.
-                if path.stat().st_ino == os.fstat(descriptor).st_ino:
+                if locked and locking.is_named(descriptor, path):
                     return descriptor
-            except FileNotFoundError:
-                pass
-            except BlockingIOError:
-                os.close(descriptor)
-                descriptor = -1
-                wait(time.monotonic() - began)
             except OSError as error:
-                os.close(descriptor)
+                locking.close(descriptor)
                 raise MachineError(f"{path}: cannot be locked", found=error.strerror,
                                    advice="name another --cache-dir") from error  # fmt: skip
-            if descriptor >= 0:
-                os.close(descriptor)
+            locking.close(descriptor)
+            if not locked:
+                wait(time.monotonic() - began)
 
     def accept(self, part: Part, file: WantedFile) -> Path:
         """Give a verified partial file its name."""
         path = self.path(file)
         with _reported(path):
-            os.fchmod(part.descriptor, 0o644)
-            part.path.replace(path)
+            if not locking.WITH_FLOCK:  # Windows: an open file cannot be renamed
+                part.give_up_lock()
+                _rename_or_find(part.path, path)
+            else:
+                os.fchmod(part.descriptor, 0o644)
+                part.path.replace(path)
             stat = path.stat()
         self._remember(file, (stat.st_ino, stat.st_size, stat.st_mtime_ns))
         return path
+
+
+def _rename_or_find(part: Path, path: Path) -> None:
+    """Rename an unlocked part; another process that looks at it, and finds it whole, may do so first."""
+    deadline = time.monotonic() + 10 * locking.PATIENCE
+    while True:
+        try:
+            part.replace(path)
+            return
+        except FileNotFoundError:
+            if path.exists():
+                return
+            raise
+        except PermissionError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
 
 
 class Part:
@@ -132,6 +148,7 @@ class Part:
         self.descriptor = descriptor
         self.path = path
         self.size = 0
+        self._useless = False
         self._hash = hashlib.sha256()
         with _reported(path):
             length = os.fstat(descriptor).st_size
@@ -161,14 +178,18 @@ class Part:
         return self._hash.hexdigest()
 
     def discard(self) -> None:
-        self.path.unlink(missing_ok=True)
+        """Let closing remove it, whatever has come of it."""
+        self._useless = True
+
+    def give_up_lock(self) -> None:
+        """Close the file while its name stays."""
+        locking.close(self.descriptor)
+        self.descriptor = -1
 
     def close(self) -> None:
         """Let go of the lock; a part that holds nothing is not left behind."""
         if self.descriptor >= 0:
-            if self.size == 0:
-                self.discard()
-            os.close(self.descriptor)
+            locking.close(self.descriptor, self.path if self._useless or not self.size else None)
             self.descriptor = -1
 
 

@@ -12,6 +12,9 @@ from typing import TypeVar
 
 from pythonbuild.errors import BuildError, MachineError
 
+#: Waiting is done in pieces: on Windows a Ctrl-C is seen only between them.
+_PIECE = 0.5
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -53,8 +56,8 @@ def run_parallel(
     try:
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        while working := [thread for thread in threads if thread.is_alive()]:
+            working[0].join(_PIECE)
     except BaseException:
         stop.set()
         raise

@@ -22,7 +22,7 @@ def download(file: WantedFile, directory: Path, pause: Callable[[float], None]) 
     ``pause`` is called while pip works, and may raise to end it. Raises PlaceError.
     """
     requirements = directory / "requirements.txt"
-    requirements.write_text(f"{file.pypi} --hash=sha256:{file.sha256}\n", encoding="utf-8")
+    requirements.write_text(f"{file.pypi} --hash=sha256:{file.sha256}\n", encoding="utf-8", newline="\n")
     argv = [sys.executable, *_COMMAND, "--dest", str(directory), "--requirement", str(requirements)]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         pip = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)

@@ -97,7 +97,7 @@ class _Memory:
         known[self._key(pin)] = now + MEMORY
         beside = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         try:
-            beside.write_text(json.dumps(known), encoding="utf-8")
+            beside.write_text(json.dumps(known), encoding="utf-8", newline="\n")
             beside.replace(self._path)
         except OSError:
             beside.unlink(missing_ok=True)

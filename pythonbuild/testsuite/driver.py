@@ -56,7 +56,8 @@ class Driver:
             return 2
         names = choose(known, self.plan["tests"]) if self.plan["tests"] else known
         version = ".".join(map(str, sys.version_info[:3])) + release_suffix()
-        self.tell({"suite": {"files": len(names), "version": version, "user": os.getuid()}})
+        user = os.getuid() if hasattr(os, "getuid") else -1
+        self.tell({"suite": {"files": len(names), "version": version, "user": user}})
         with ThreadPoolExecutor(self.plan["jobs"]) as pool:
             for future in [pool.submit(self.run_file, index, name) for index, name in enumerate(names)]:
                 future.result()
@@ -93,7 +94,7 @@ class Driver:
             str(place / "records"), name, "--timeout", str(self.plan["timeout"]), "--randseed", str(self.plan["seed"]),
             "--fail-env-changed", "-u", self.plan["resources"],
         ]  # fmt: skip
-        environment = {**os.environ, "TMPDIR": str(place / "tmp")}
+        environment = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(place / "tmp"))}
         with (place / "output").open("wb") as output:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                                        cwd=place / "tmp", env=environment, start_new_session=True)  # fmt: skip
@@ -150,6 +151,11 @@ def skip_reason(name: str, output: str) -> str:
 
 
 def kill_group(leader: int) -> None:
+    """End a process and what it has started; on Windows as far as their parents are still there."""
+    if os.name == "nt":
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(leader)], stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, check=False)  # fmt: skip
+        return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
 

@@ -98,7 +98,7 @@ def _lay_out(work: Path, scripts: Path, selection: Selection) -> None:
         "seed": selection.seed,
         "scratch": f"{WORK}/{_SCRATCH}",
     }
-    (scripts / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    (scripts / "plan.json").write_text(json.dumps(plan), encoding="utf-8", newline="\n")
 
 
 def _command(bench: Bench, scripts: Path) -> Command:

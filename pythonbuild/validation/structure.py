@@ -102,7 +102,7 @@ def prefixes(subject: Subject) -> Iterator[str]:
     PC/layout makes: programs, DLLs, ``Lib`` and so on. Those of other builders may hold more.
     """
     subject.require_ours("the layout is this project's own")
-    places = _PLACES
+    places: tuple[str, ...] = _PLACES
     if subject.description.installation:
         places = _WINDOWS_PLACES if subject.target.os == "windows" else _INSTALLATION_PLACES
     for entry in subject.members.entries:

@@ -77,7 +77,7 @@ def run_suite(room: Room, top: Path, document: PythonJson, omitted: Collection[s
         shutil.copytree(
             Path(__file__).with_name(_TESTS), scripts / _TESTS, ignore=shutil.ignore_patterns("__pycache__")
         )
-        (scripts / "suite.json").write_text(json.dumps(given), encoding="utf-8")
+        (scripts / "suite.json").write_text(json.dumps(given), encoding="utf-8", newline="\n")
         arguments = (document.python_exe, "-I", "-X", "faulthandler", f"{SCRIPTS}/{_PROGRAM}", f"{SCRIPTS}/suite.json")
         status = room.run(top, arguments, scripts, lines.append)
     return parse_output(lines, status)

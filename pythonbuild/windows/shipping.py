@@ -56,7 +56,9 @@ def interpreter_step(shipment: Shipment, host: Host) -> Step:
             facts = ask_interpreter(context, context.tree(shipment.cpython) / "install/python.exe", host)
         else:
             context.log(f"the interpreter was not asked: {_NOT_RUN}")
-        (context.out / _FACTS).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        (context.out / _FACTS).write_text(
+            json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8", newline="\n"
+        )
 
     return Step(
         name=f"interpreter-{shipment.suffix}",
@@ -156,7 +158,7 @@ def validate_step(shipment: Shipment, archive: Step, *, described: bool = True) 
             report = validate(path, shipment.target, work=context.work, rooms={SYSTEM: _NOT_RUN}, note=context.log)
             report.raise_if_failed(path.name)
             name = "report.txt" if described else f"{path.name}.txt"
-            (context.out / name).write_text("\n".join(report.lines()) + "\n", encoding="utf-8")
+            (context.out / name).write_text("\n".join(report.lines()) + "\n", encoding="utf-8", newline="\n")
 
     return Step(
         name=archive.name.replace("archive-", "validate-", 1),

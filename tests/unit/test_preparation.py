@@ -98,22 +98,22 @@ def test_a_source_of_one_s_own_that_cannot_be_without_the_gil(tmp_path: Path) ->
 
 def test_a_lock_that_was_replaced_is_remembered(tmp_path: Path) -> None:
     """A package was gone, another version was taken: the next build takes the same, --locked does not."""
-    from pythonbuild.preparation import _load_locks, _replacement
+    from pythonbuild.preparation import _replacement, load_locks
 
     project = Project(REPOSITORY)
     target = project.targets["x86_64-unknown-linux-gnu"]
     wish = request(tmp_path)
-    (name, *_) = _load_locks(wish, project, target)
+    (name, *_) = load_locks(wish, project, target)
     path = project.unix / "locks" / f"{name}.yml"
     lock = load_lock(path)
     kept = _replacement(wish, path)
     other = replace(lock, name=kept.stem, packages=(replace(lock.packages[0], version="0.1"), *lock.packages[1:]))
     write_lock(other, kept.parent)
-    loaded = _load_locks(wish, project, target)[name]
+    loaded = load_locks(wish, project, target)[name]
     assert loaded.packages[0].version == "0.1"
     assert not loaded.locked
     assert loaded.name == name
-    assert _load_locks(replace(wish, locked=True), project, target)[name].packages[0].version != "0.1"
+    assert load_locks(replace(wish, locked=True), project, target)[name].packages[0].version != "0.1"
 
 
 @pytest.mark.parametrize("fetch", [True, False])

@@ -7,23 +7,23 @@
 # for every build that uses one, and the instrumented programs are linked in a second instead of minutes.
 
 # shellcheck source=cpython-unix/recipes/cpython/prepare.sh
-. /recipe/prepare.sh
+. "$STEP_RECIPE/prepare.sh"
 
 # What configure and make run on their way is no example of what users run.
 export LLVM_PROFILE_FILE=/dev/null
-make "${make_variables[@]}" CFLAGS_NODIST=-fprofile-generate LDFLAGS_NODIST=-fprofile-generate python platform
+make "${make_variables[@]}" CFLAGS_NODIST=-fprofile-generate LDFLAGS_NODIST=-fprofile-generate "$program" platform
 
 # %4m: all processes add to the same few files, under a lock.
-mkdir /build/profiles
-export LLVM_PROFILE_FILE=/build/profiles/%4m.profraw
+mkdir "$STEP_BUILD/profiles"
+export LLVM_PROFILE_FILE=$STEP_BUILD/profiles/%4m.profraw
 case $PROFILE_TASK in
-    full) ./python -m test --pgo --timeout=1200 ;;
-    quick) ./python -m test --pgo --timeout=1200 test_array test_float ;;
+    full) "./$program" -m test --pgo --timeout=1200 ;;
+    quick) "./$program" -m test --pgo --timeout=1200 test_array test_float ;;
     *) echo "PROFILE_TASK: unknown value $PROFILE_TASK" >&2; exit 1 ;;
 esac
-./python -I /recipe/training/train.py "$PROFILE_TASK"
+"./$program" -I "$STEP_RECIPE/training/train.py" "$PROFILE_TASK"
 
 unset LLVM_PROFILE_FILE
 mkdir -p "$OUT/tools/profile"
-llvm-profdata merge --output="$OUT/tools/profile/cpython.profdata" /build/profiles/*.profraw
-python3 /recipe/profile_report.py check "$OUT/tools/profile/cpython.profdata"
+${LLVM_PROFDATA:-llvm-profdata} merge --output="$OUT/tools/profile/cpython.profdata" "$STEP_BUILD"/profiles/*.profraw
+python3 "$STEP_RECIPE/profile_report.py" check "$OUT/tools/profile/cpython.profdata"

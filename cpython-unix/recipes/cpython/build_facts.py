@@ -18,7 +18,7 @@ from pathlib import Path
 
 BUILD = Path()
 SETUP_LOCAL = BUILD / "Modules/Setup.local"
-MODULES = Path("/tools/cpython/modules.json")
+MODULES = Path(os.environ["STEP_TOOLS"], "cpython/modules.json")
 
 #: Variables of the Makefile that say what was linked, and with what.
 LISTS = [
@@ -64,6 +64,9 @@ TEXT_FILES = [
     "Modules/Setup.bootstrap",
     "Modules/Setup.stdlib",
 ]
+
+#: What only the link lines of some targets name (darwin.sh).
+OPTIONAL_FILES = ["hidden-symbols.txt"]
 
 
 def main() -> None:
@@ -165,6 +168,7 @@ def copy_files(directory: Path, facts: dict, library: str) -> None:
         files.update(module["objects"])
     for archive, members in facts["archives"].items():
         files.update([archive, *members])
+    files.update(name for name in OPTIONAL_FILES if (BUILD / name).is_file())
     for name in sorted(files):
         target = directory / name
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -3,21 +3,28 @@
 # The source, patched and configured; the cpython-profile recipe and this one begin with it. Afterwards ``make_variables`` are what
 # every call of make is given, ``compile_flags`` and ``link_flags`` what each adds to.
 
+# make_value NAME: what CPython's Makefile has for a variable, as it stands there.
+make_value() {
+    sed -n "s/^$1=[[:space:]]*//p" Makefile
+}
+
 series=${SOURCE_VERSION%.*}
 minor=${series#3.}
 # The standard library's directory; a free-threaded build has one of its own (python3.13t).
 stdlib=python$series
 root=$OUT/install
 
+# macOS has no semaphores without a name, for which sem_getvalue is.
+case $TARGET_TRIPLE in *-apple-darwin) no_sem_getvalue=yes ;; *) no_sem_getvalue=no ;; esac
 arguments=(
     --build="$BUILD" --host="$HOST" --prefix=/install
     --enable-shared --without-static-libpython --with-ensurepip=install --enable-ipv6
-    --with-openssl="$PREFIX" --with-system-expat --with-system-libmpdec
+    --with-openssl="$DEPS" --with-system-expat --with-system-libmpdec
     --with-readline=editline --with-dbmliborder=bdb --enable-loadable-sqlite-extensions
     # What configure would find out from the machine it runs on (its /dev, its network, its kernel's limits), answered
-    # as every Linux answers.
+    # as every Linux and every macOS answers.
     ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no
-    ac_cv_posix_semaphores_enabled=yes ac_cv_broken_sem_getvalue=no
+    ac_cv_posix_semaphores_enabled=yes ac_cv_broken_sem_getvalue=$no_sem_getvalue
     ac_cv_buggy_getaddrinfo=no ac_cv_broken_nice=no ac_cv_broken_poll=no ac_cv_working_tzset=yes
 )
 # The interpreter and libpython.so share their objects: position-independent code costs an executable nothing once it
@@ -35,7 +42,7 @@ for option in ${BUILD_OPTIONS//+/ }; do
         noopt) ;;
         debug) arguments+=(--with-pydebug) ;;
         pgo) arguments+=(--enable-optimizations) ;;
-        lto)
+        lto) # no target but Linux's has it: Mach-O knows no fat objects
             arguments+=(--with-lto=full)
             compile_flags+=(-ffat-lto-objects)
             link_flags+=(-ffat-lto-objects -O3)
@@ -44,14 +51,18 @@ for option in ${BUILD_OPTIONS//+/ }; do
     esac
 done
 # newer/ brings functions that the oldest supported glibc lacks, and a header that only another library's package has.
-cp -r /recipe/newer/. .
-if [[ $TARGET_TRIPLE == *-linux-gnu* ]]; then
-    export MACHDEP_OBJS=Python/newer_libc.o
-    for name in close_range copy_file_range memfd_create preadv2 pwritev2 sem_clockwait; do
-        arguments+=("ac_cv_func_$name=yes")
-    done
-    arguments+=(ac_cv_header_bluetooth_bluetooth_h=yes)
-fi
+case $TARGET_TRIPLE in
+    *-linux-gnu*)
+        cp -r "$STEP_RECIPE"/newer/. .
+        export MACHDEP_OBJS=Python/newer_libc.o
+        for name in close_range copy_file_range memfd_create preadv2 pwritev2 sem_clockwait; do
+            arguments+=("ac_cv_func_$name=yes")
+        done
+        arguments+=(ac_cv_header_bluetooth_bluetooth_h=yes)
+        ;;
+    # The one of its headers that newer-libc.patch includes.
+    *) : > Include/internal/pycore_newer_libc.h ;;
+esac
 if [ "$minor" -le 11 ]; then
     arguments+=(--with-system-ffi)
     # sharedmods is setup.py's there, which finds nothing left to build; the installation calls it for its scripts.
@@ -71,27 +82,41 @@ fi
 unset CFLAGS CXXFLAGS
 export OPT='-fwrapv -O3 -Wall'
 [[ +$BUILD_OPTIONS+ != *+debug+* ]] || export OPT='-fwrapv -O0 -Wall'
-export LDFLAGS_NODIST='-Wl,--exclude-libs,ALL'
-export LINKCC="$CC -pthread -no-pie"
-export CURSES_CFLAGS="-I$PREFIX/include" CURSES_LIBS=-lncursesw
-export PANEL_CFLAGS="-I$PREFIX/include" PANEL_LIBS='-lpanelw -lncursesw'
+export CURSES_CFLAGS="-I$DEPS/include" PANEL_CFLAGS="-I$DEPS/include"
+case $TARGET_TRIPLE in
+    *-linux-*)
+        export LDFLAGS_NODIST='-Wl,--exclude-libs,ALL'
+        export LINKCC="$CC -pthread -no-pie"
+        export CURSES_LIBS=-lncursesw PANEL_LIBS='-lpanelw -lncursesw'
+        ;;
+    # shellcheck source=cpython-unix/recipes/cpython/darwin.sh
+    *-apple-darwin) . "$STEP_RECIPE/darwin.sh" ;;
+esac
 
 if [ "$minor" -le 13 ]; then
-    for patch in /recipe/patches-before-3.14/*.patch; do
-        patch -p1 --batch --forward --fuzz=0 --no-backup-if-mismatch -i "$patch"
+    for patch in "$STEP_RECIPE"/patches-before-3.14/*.patch; do
+        apply "$patch"
+    done
+fi
+if [ "$BUILD" != "$HOST" ]; then
+    for patch in "$STEP_RECIPE"/patches-cross/*.patch; do
+        apply "$patch"
     done
 fi
 if [ "$minor" -eq 13 ]; then
-    for patch in /recipe/patches-3.13/*.patch; do
-        patch -p1 --batch --forward --fuzz=0 --no-backup-if-mismatch -i "$patch"
+    for patch in "$STEP_RECIPE"/patches-3.13/*.patch; do
+        apply "$patch"
     done
 fi
 
 # Releases from before OpenSSL 3.2 (3.11.2 is one) take the end of the last certificate for an error.
 if ! grep -q 'BIO_eof(biobuf)' Modules/_ssl.c; then
-    patch -p1 --batch --forward --fuzz=0 --no-backup-if-mismatch -i /recipe/patches-old-ssl/certificates-end.patch
+    apply "$STEP_RECIPE/patches-old-ssl/certificates-end.patch"
 fi
 
-cp /tools/cpython/Setup.local Modules/Setup.local
+cp "$STEP_TOOLS/cpython/Setup.local" Modules/Setup.local
 ./configure "${arguments[@]}"
-python3 /recipe/build_facts.py check-configure
+case $TARGET_TRIPLE in *-apple-darwin) relocatable_library ;; esac
+# The interpreter's name as it is built: on macOS file systems it cannot be that of the directory Python.
+program=python$(make_value BUILDEXE)
+python3 "$STEP_RECIPE/build_facts.py" check-configure

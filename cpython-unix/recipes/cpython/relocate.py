@@ -51,11 +51,15 @@ TOOL = re.compile(r"(?<![\w./+-])(" + "|".join(map(re.escape, sorted(TOOLS, key=
 BUILD_WORD = re.compile(r"""(?:^|(?<=[\s'"=])|[ \t]+)'?(?:-[IL]|-Wl,-rpath,|--[\w-]+=)?/tools/[^\s'";]*'?""")
 #: Flags that other compilers do not know.
 CLANG_FLAG = re.compile(r"(?:^|(?<==)|[ \t]+)-f(?:lto|profile-instr)[\w-]*(?:=\S+)?")
+#: Where the build's directories lie, and what they are called where their places are fixed.
+PLACES = {os.environ["STEP_BUILD"]: "/build", os.environ["STEP_TOOLS"]: "/tools"}
 SOURCE_DIRECTORY = re.compile(r"/build/src\b")
 HOME_DIRECTORY = re.compile(r"/build/home\b")
 PREFIX = re.compile(r"(?<![\w./-])/install(?![\w.-])")
 LEFT_OVER = re.compile(rb"(?<![\w.])/(?:tools/(?:deps|bin|sysroot|cpython)|build/(?:src|home))\b|/llvm-\d|"
                        + re.escape(os.environ["CC"]).encode())  # fmt: skip
+#: How programs and libraries begin: ELF, Mach-O.
+PROGRAMS = (b"\x7fELF", b"\xcf\xfa\xed\xfe")
 LEFT_PREFIX = re.compile(rb"(?<![\w./-])/install/(?:bin|include|lib|share)\b|\bprefix[\"']?\s*[=:]\s*[\"']?/install\b")
 
 RELOCATION = """
@@ -85,6 +89,13 @@ SHEBANG = """#!/bin/sh
 '''exec' "$(dirname -- "$(realpath -- "$0")")/{interpreter}" "$0" "$@"
 ' '''
 """
+
+#: A script's own directory, whatever links lead to it; and the same without realpath, which macOS 12 has not got.
+OWN_DIRECTORY = '$(dirname -- "$(realpath -- "$0")")'
+PORTABLE_DIRECTORY = (
+    '$(f=$0; while [ -L "$f" ]; do d=$(dirname -- "$f"); f=$(readlink "$f"); '
+    'case $f in (/*) ;; (*) f=$d/$f ;; esac; done; cd -- "$(dirname -- "$f")" && pwd -P)'
+)
 
 #: Finds the Makefile's own directory. MAKEFILE_LIST ends with its path, and has the paths of including makefiles before
 #: it; any of them may hold spaces, so that words are dropped from the left until a file's name is left. Parentheses are
@@ -136,6 +147,8 @@ def only(paths) -> Path:
 
 def clean(text: str) -> str:
     """Replace the build's tools and drop its directories and what only its compiler knows."""
+    for place, fixed in PLACES.items():
+        text = text.replace(place, fixed)
     text = TOOL.sub(lambda match: TOOLS[match[1]], TOOL_DIRECTORY.sub("", text))
     text = CLANG_FLAG.sub("", BUILD_WORD.sub("", text))
     return HOME_DIRECTORY.sub("~", SOURCE_DIRECTORY.sub(".", text))
@@ -195,7 +208,14 @@ def write_config_script(path: Path, values: dict) -> None:
         "LIBS": " ".join(f"{values['LIBS']} {values['SYSLIBS']}".split()),
     }
     script = Path(__file__).with_name("python-config.sh").read_text()
-    path.write_text(re.sub(r"@(\w+)@", lambda match: filled[match[1]], script))
+    path.write_text(re.sub(r"@(\w+)@", lambda match: filled[match[1]], for_the_system(script)))
+
+
+def for_the_system(script: str) -> str:
+    """Return a shell script as the target's system can run it."""
+    if os.environ["TARGET_TRIPLE"].endswith("-apple-darwin"):
+        return script.replace(OWN_DIRECTORY, PORTABLE_DIRECTORY)
+    return script
 
 
 def relocated_makefile(text: str) -> str:
@@ -225,7 +245,7 @@ def rewrite_script(path: Path, directory: str = "") -> bool:
         return False
     interpreter = re.fullmatch(rb"#!\s*/\S*/bin/(python[\w.]*)(?:\s.*)?", first)
     if interpreter and b"/usr/bin/env" not in first:
-        data = SHEBANG.format(interpreter=directory + interpreter[1].decode()).encode() + rest
+        data = for_the_system(SHEBANG.format(interpreter=directory + interpreter[1].decode())).encode() + rest
     path.write_bytes(clean(data.decode()).encode())
     return True
 
@@ -246,15 +266,17 @@ def update_record(record: Path, changed: list[Path]) -> None:
 
 def report_left_overs(root: Path) -> None:
     bad = []
+    moved = [place for place, fixed in PLACES.items() if place != fixed]
     for path in sorted(root.rglob("*")):
         if not path.is_file() or path.is_symlink() or path.suffix in (".so", ".a", ".pyc") or "/test/" in str(path):
             continue
         data = path.read_bytes()
-        if not data.startswith(b"\x7fELF"):
+        if not data.startswith(PROGRAMS):
             # sysconfig's data keeps the prefix, which other tools that move installations know, to replace it.
             found = LEFT_OVER.search(data) or (not path.name.startswith("_sysconfigdata_") and LEFT_PREFIX.search(data))
             if found:
                 bad.append(f"{path.relative_to(root)}: {found[0].decode()}")
+            bad += [f"{path.relative_to(root)}: {place}" for place in moved if place.encode() in data]
     if bad:
         sys.exit("files that name the build machine's directories or tools:\n  " + "\n  ".join(bad))
 

@@ -15,9 +15,13 @@ esac
 link_flags="-static-libstdc++ -static-libgcc -Wl,-z,relro,-z,now,-z,noexecstack"
 if [ "$STAGE" -gt 1 ]; then
     gcc_directory=$(dirname "$(gcc -print-libgcc-file-name)")
+    library_directory=$(dirname "$(g++ -print-file-name=libstdc++.a)")
     CC=/tools/llvm/bin/clang CXX=/tools/llvm/bin/clang++
     where="--target=$TARGET_TRIPLE --sysroot=/tools/sysroot --gcc-install-dir=$gcc_directory"
-    CFLAGS+=" $where" CXXFLAGS+=" $where" link_flags+=" -fuse-ld=lld"
+    CFLAGS+=" $where" CXXFLAGS+=" $where"
+    # Clang looks for our GCC's libstdc++ in the sysroot only, and for the unwinder, which is in its libgcc.a, in a library
+    # of its own. GNU ld: the debug information in these is compressed, which our lld has no zlib for.
+    link_flags+=" -L$library_directory --unwindlib=none"
 fi
 
 # Only what builds a CPython, and no more: no analyser, no other processors, no plug-ins, no tests.

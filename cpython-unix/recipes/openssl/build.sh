@@ -5,16 +5,20 @@
 # looked for in a directory that no distribution uses: the system's belong to the system's own OpenSSL.
 unset CPPFLAGS LDFLAGS
 # The library tells everybody how it was compiled (OpenSSL_version(OPENSSL_CFLAGS)): not by whom.
-sed -i 's/mkbuildinf\.pl "$(CC) /mkbuildinf.pl "cc /' crypto/build.info
-grep -q 'mkbuildinf\.pl "cc ' crypto/build.info
+edit crypto/build.info 's/mkbuildinf\.pl "$(CC) /mkbuildinf.pl "cc /'
 # The generators of this assembler only know from GNU's that it understands AVX-512; the library asks the processor for
 # it when it runs.
 for cipher in chacha poly1305; do
     generator=crypto/$cipher/asm/$cipher-x86_64.pl
-    sed -i 's/\$avx = (\$2>=3\.0) + (\$2>3\.0);/$avx = 3;/' "$generator"
-    grep -q '\$avx = 3;' "$generator"
+    edit "$generator" 's/\$avx = (\$2>=3\.0) + (\$2>3\.0);/$avx = 3;/'
 done
-./Configure linux-x86_64 --prefix="$PREFIX" --libdir=lib --openssldir=/etc/ssl \
+case $TARGET_TRIPLE in
+    x86_64-*-linux-*) system=linux-x86_64 ;;
+    x86_64-apple-darwin) system=darwin64-x86_64-cc ;;
+    aarch64-apple-darwin) system=darwin64-arm64-cc ;;
+    *) echo "TARGET_TRIPLE: OpenSSL's name of $TARGET_TRIPLE is not known here" >&2; exit 1 ;;
+esac
+./Configure "$system" --prefix="$PREFIX" --libdir=lib --openssldir=/etc/ssl \
     no-shared no-module no-apps no-tests no-docs enable-ec_nistp_64_gcc_128 no-cmp no-cms no-dtls no-quic no-ts \
     CFLAGS="$CFLAGS"
 make build_libs ENGINESDIR=/etc/ssl/engines MODULESDIR=/etc/ssl/modules

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SQLite with what distributions and users of the sqlite3 module expect. Its configure is not needed: the generated
-# amalgamation is one file, and the C library functions it may use are the same on every Linux.
+# amalgamation is one file, and the C library functions it may use are the same on every Linux, and on every macOS.
 options="
     -DSQLITE_ENABLE_COLUMN_METADATA
     -DSQLITE_ENABLE_DBSTAT_VTAB
@@ -24,10 +24,12 @@ options="
     -DSQLITE_USE_URI
 "
 functions="
-    -DHAVE_FDATASYNC -DHAVE_GMTIME_R -DHAVE_ISNAN -DHAVE_LOCALTIME_R -DHAVE_MALLOC_USABLE_SIZE -DHAVE_PREAD
-    -DHAVE_PWRITE -DHAVE_STRCHRNUL -DHAVE_STRERROR_R -DHAVE_USLEEP -DHAVE_UTIME
-    -DHAVE_INTTYPES_H -DHAVE_MALLOC_H -DHAVE_STDINT_H
+    -DHAVE_GMTIME_R -DHAVE_ISNAN -DHAVE_LOCALTIME_R -DHAVE_PREAD -DHAVE_PWRITE -DHAVE_STRERROR_R -DHAVE_USLEEP
+    -DHAVE_UTIME -DHAVE_INTTYPES_H -DHAVE_STDINT_H
 "
+case $TARGET_TRIPLE in
+    *-linux-*) functions="$functions -DHAVE_FDATASYNC -DHAVE_MALLOC_USABLE_SIZE -DHAVE_STRCHRNUL -DHAVE_MALLOC_H" ;;
+esac
 options=${options//$'\n'/ }  # on one line: it goes through a makefile
 version=$(cat VERSION)
 
@@ -39,11 +41,11 @@ make -f main.mk TOP=. PACKAGE_VERSION="$version" B.cc="$BUILD_CC" BCC="$BUILD_CC
 
 # shellcheck disable=SC2086 # lists of words
 $CC $CFLAGS $options $functions -c sqlite3.c -o sqlite3.o
-install -d "$OUT$PREFIX/lib/pkgconfig"
+mkdir -p "$OUT$PREFIX/lib/pkgconfig"
 $AR rc "$OUT$PREFIX/lib/libsqlite3.a" sqlite3.o
-install -D -m 644 -t "$OUT$PREFIX/include" sqlite3.h src/sqlite3ext.h
+place 644 "$OUT$PREFIX/include" sqlite3.h src/sqlite3ext.h
 # shellcheck disable=SC2016 # pkg-config's variables
 sed -e "s#@prefix@#$PREFIX#" -e 's#@exec_prefix@#${prefix}#' -e 's#@libdir@#${prefix}/lib#' \
-    -e 's#@includedir@#${prefix}/include#' -e "s#@[A-Z_]*VERSION@\|@RELEASE@#$version#" \
+    -e 's#@includedir@#${prefix}/include#' -e "s#@[A-Z_]*VERSION@#$version#" -e "s#@RELEASE@#$version#" \
     -e 's#^Libs.private:.*#Libs.private: -lm -ldl -lpthread#' \
     sqlite3.pc.in > "$OUT$PREFIX/lib/pkgconfig/sqlite3.pc"

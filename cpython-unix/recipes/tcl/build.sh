@@ -8,6 +8,6 @@ cd unix || exit
 make libtcl8.6.a libtclstub8.6.a TCL_LIBRARY= TCL_PACKAGE_PATH= bindir= libdir= includedir= mandir=
 make install-libraries install-msgs install-headers install-private-headers INSTALL_ROOT="$OUT"
 rm "$OUT$PREFIX/lib/tcl8.6/tclAppInit.c"
-sed -i "s#/build/src#$PREFIX#" tclConfig.sh
-install -D -m 644 -t "$OUT$PREFIX/lib" libtcl8.6.a libtclstub8.6.a tclConfig.sh
-install -D -m 644 -t "$OUT$PREFIX/lib/pkgconfig" tcl.pc
+edit tclConfig.sh "s#$STEP_BUILD/src#$PREFIX#"
+place 644 "$OUT$PREFIX/lib" libtcl8.6.a libtclstub8.6.a tclConfig.sh
+place 644 "$OUT$PREFIX/lib/pkgconfig" tcl.pc

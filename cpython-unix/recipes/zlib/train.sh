@@ -5,17 +5,18 @@
 #
 # One thread that does the same with the same bytes counts the same: unlike CPython's, this profile needs no keeping.
 # docs/performance.rst says what it gives.
-case $CC in
-    *clang*)
-        counting="$CC -fprofile-generate=/build/counts"
-        make libz.a CC="$counting"
+case $CC-$BUILD in
+    *clang*-"$HOST")
+        counting="$CC -fprofile-generate=$STEP_BUILD/counts"
+        make libz.a CC="$counting" AR="$AR" ARFLAGS=rc
         # shellcheck disable=SC2086 # lists of words
-        $counting $CFLAGS -I. /recipe/train.c libz.a -o /build/train
-        /build/train ./*.c ./*.h ./*.o
-        llvm-profdata merge --output=/build/zlib.profdata /build/counts
+        $counting $CFLAGS -I. "$STEP_RECIPE/train.c" libz.a -o "$STEP_BUILD/train"
+        "$STEP_BUILD/train" ./*.c ./*.h ./*.o
+        ${LLVM_PROFDATA:-llvm-profdata} merge --output="$STEP_BUILD/zlib.profdata" "$STEP_BUILD/counts"
         make clean
-        profiled="$CC -fprofile-use=/build/zlib.profdata"
+        profiled="$CC -fprofile-use=$STEP_BUILD/zlib.profdata"
         ;;
-    # GCC has profiles of another kind; who wants its objects wants them plain.
+    # GCC has profiles of another kind; who wants its objects wants them plain. What is compiled for another system cannot
+    # be run.
     *) profiled=$CC ;;
 esac

@@ -14,7 +14,11 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TextIO
 
+from pythonbuild import host
 from pythonbuild.engine.events import Event, StepFinished
+
+_STDOUT = 0xFFFFFFF5  # STD_OUTPUT_HANDLE, -11
+_ESCAPES = 4  # ENABLE_VIRTUAL_TERMINAL_PROCESSING
 
 
 class Renderer(Protocol):
@@ -34,9 +38,28 @@ def choose_format(wanted: str, environ: Mapping[str, str], terminal: bool) -> st
     """Resolve ``auto``: CI groups on GitHub, the board on a terminal that can draw one, plain lines elsewhere."""
     if wanted == "auto":
         wanted = "github" if environ.get("GITHUB_ACTIONS") == "true" else "board"
-    if wanted == "board" and not (terminal and environ.get("TERM", "") not in ("", "dumb")):
+    if wanted == "board" and not (terminal and _draws(environ)):
         return "plain"
     return wanted
+
+
+def _draws(environ: Mapping[str, str]) -> bool:
+    """Tell whether the terminal knows how to draw in place: TERM says so; on Windows, where it is rare, we ask."""
+    term = environ.get("TERM", "")
+    return term != "dumb" if term else host.WINDOWS and enable_escapes()
+
+
+def enable_escapes() -> bool:
+    """Let Windows' console take escape sequences; False where it is too old for them, or no console at all."""
+    import ctypes
+
+    kernel: Any = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined,unused-ignore]
+    kernel.GetStdHandle.restype = ctypes.c_void_p
+    mode = ctypes.c_uint32()
+    handle = ctypes.c_void_p(kernel.GetStdHandle(ctypes.c_uint32(_STDOUT)))
+    if not kernel.GetConsoleMode(handle, ctypes.byref(mode)):
+        return False
+    return bool(kernel.SetConsoleMode(handle, ctypes.c_uint32(mode.value | _ESCAPES)))
 
 
 class Screen:

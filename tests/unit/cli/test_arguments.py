@@ -6,6 +6,7 @@ import pytest
 
 from pythonbuild import bootstrap
 from pythonbuild.cli.arguments import parse
+from pythonbuild.cli.help import help_text
 from pythonbuild.cli.options import BY_COMMAND, BY_FLAG, COMMANDS, OPTIONS
 from pythonbuild.cli.requests import cache_directory, make_request, usable_cores
 from pythonbuild.config.request import ARCHIVE_KINDS, Request
@@ -207,3 +208,12 @@ def test_what_is_left_out() -> None:
         request("--no-tests=_testcapi")
     # relink has the flag, too: there it is about an archive, not about a build.
     assert request("relink", "ARCHIVE", "--without", "posix").without == ()
+
+
+def test_commands_of_one_system() -> None:
+    assert parse(["universal2", "a", "b"], {}, "macos").words == ("a", "b")
+    for platform in ("linux", "windows"):
+        with pytest.raises(UsageError, match=r"universal2 is a command of build-macos\.py; start it with that"):
+            parse(["universal2", "a", "b"], {}, platform)
+        assert "universal2" not in help_text(parse([], {}).command, f"build-{platform}.py")
+    assert "universal2" in help_text(parse([], {}).command, "build-macos.py")

@@ -123,6 +123,9 @@ def test_a_python_without_venv_names_the_package(tmp_path: Path, monkeypatch: py
     with pytest.raises(BootstrapError, match=r"^this Python has no venv module; apt install python3[.\d]*-venv$"):
         bootstrap.make_environment(str(tmp_path / "venv/key"), "requirements.txt")
     assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(BootstrapError, match=r"no venv module; install a whole Python 3.11 or newer"):
+        bootstrap.make_environment(str(tmp_path / "venv/key"), "requirements.txt")
 
 
 def test_a_cache_that_cannot_be_made_is_named(tmp_path: Path) -> None:
@@ -201,6 +204,27 @@ def test_killed_at_any_moment(driver: list[str], tmp_path: Path) -> None:
     assert len(finished(tmp_path / "venv/key")) == 1  # nobody's pip wrote into another one's environment
 
 
+INTERRUPTED = """\
+import os, signal, sys, threading
+sys.path.insert(0, sys.argv[1])
+from pythonbuild import bootstrap
+
+child = "import os, sys; sys.stdin.readline(); sys.exit(7)"
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+status = bootstrap._wait_for([sys.executable, "-I", "-S", "-c", child])
+print("waited", status)
+"""
+
+
+def test_ctrl_c_is_the_business_of_the_program_that_is_waited_for() -> None:
+    """Windows has no exec, so the first process waits for the second; the console tells both of Ctrl-C."""
+    start = subprocess.Popen([sys.executable, "-I", "-S", "-c", INTERRUPTED, str(REPOSITORY)], text=True,
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
+    with pytest.raises(subprocess.TimeoutExpired):
+        start.wait(1.5)
+    assert start.communicate("go on\n")[0] == "waited 7\n"
+
+
 def test_stale_environments_are_removed(tmp_path: Path) -> None:
     for name in ("used", "stale", "unfinished"):
         (tmp_path / "venv" / name / "bin").mkdir(parents=True)
@@ -221,7 +245,7 @@ def test_a_start_from_a_read_only_checkout(tmp_path: Path) -> None:
     """Make a real environment, run in it, and start again from a checkout whose files are all read-only."""
     checkout, cache = tmp_path / "checkout", tmp_path / "cache dir"
     (checkout / "pythonbuild/cli").mkdir(parents=True)
-    for name in ("build-linux.py", "pythonbuild/__init__.py", "pythonbuild/bootstrap.py"):
+    for name in ("build-linux.py", *(f"pythonbuild/{name}.py" for name in ("__init__", "bootstrap", "locking"))):
         shutil.copy(REPOSITORY / name, checkout / name)
     (checkout / "requirements.txt").write_text("# nothing\n")
     (checkout / "pythonbuild/cli/__init__.py").touch()

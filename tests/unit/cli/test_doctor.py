@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pythonbuild import host
 from pythonbuild.cli import doctor
 from pythonbuild.cli.doctor import Finding, Status
 from pythonbuild.environments.base import Probe
@@ -81,3 +82,36 @@ def test_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     names = [finding.name for finding in doctor.examine(tmp_path, "auto")]
     assert names[:3] == ["Python", "cores", "memory"]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("system", ["MACOS", "WINDOWS"])
+def test_systems_without_isolation(system: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(host, system, True)
+    monkeypatch.setenv("PATH", "/nothing")
+
+    def native(cache: Path) -> dict[str, Finding]:
+        return {finding.name: finding for finding in doctor.examine(cache, "auto")}
+
+    found = native(tmp_path)
+    assert not {"sandbox", "docker", "apt mirror", "gpgv"} & set(found)
+    assert found["native"].status == "ok"
+    assert found["native"].detail.endswith("(not isolated: the file system and the network)")
+    assert found["symbolic links"].status == "ok"
+    assert "cache path" not in found
+    assert native(tmp_path / "a b")["cache path"].status == "missing"
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError(22, "A required privilege is not held by the client")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    links = native(tmp_path)["symbolic links"]
+    assert links.status == "limited"
+    assert links.detail == "cannot be made here (A required privilege is not held by the client)"
+    assert not list(tmp_path.glob("doctor-*"))
+
+
+def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "total_memory", lambda: 1e9)
+    assert doctor.check_memory().status == "missing"
+    monkeypatch.setattr(host, "total_memory", lambda: None)
+    assert doctor.check_memory().detail == "unknown on this system"

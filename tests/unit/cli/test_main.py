@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import signal
@@ -14,7 +15,9 @@ import pytest
 
 from pythonbuild.cli import commands
 from pythonbuild.cli.arguments import Arguments
+from pythonbuild.cli.help import help_text
 from pythonbuild.cli.main import answer_early, main
+from pythonbuild.cli.options import BY_COMMAND
 from pythonbuild.cli.render import Screen
 from pythonbuild.engine.events import Note, StepFinished
 from pythonbuild.errors import BuildError, ConfigError, StepFailedError, UsageError
@@ -132,16 +135,38 @@ def test_early_answers(capsys: pytest.CaptureFixture[str]) -> None:
     assert answer_early("linux", str(REPOSITORY), []) is None
 
 
-def test_platforms_that_cannot_build_yet_say_so(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in ([], ["--dry-run"], ["why", "zlib"]):
+@pytest.mark.parametrize("platform", ["macos", "windows"])
+def test_what_only_linux_can_do_is_refused_elsewhere(platform: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["verify-reproducible"], ["relink", "a.tar.zst"], ["test-distribution", "a.tar.zst"]):
+        assert answer_early(platform, str(REPOSITORY), words) == 2
+        assert capsys.readouterr().err == (
+            f"build-{platform}.py: {words[0]}: is there for Linux alone so far; docs/building-{platform}.rst\n"
+        )
+    assert answer_early("linux", str(REPOSITORY), ["verify-reproducible"]) is None
+
+
+def test_a_code_page_that_lacks_a_character(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the environment is made, Windows' Python writes what the system's code page has."""
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii", newline="\n"))
+    assert answer_early("linux", str(REPOSITORY), ["--help"]) == 0
+    text = help_text(BY_COMMAND[""], "build-linux.py")
+    with pytest.raises(UnicodeEncodeError):
+        text.encode("ascii")
+    assert written.getvalue() == text.encode("ascii", "replace")
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="this is a Mac")
+def test_macos_is_built_for_on_macos(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], ["--dry-run"], ["why", "zlib"], ["--target-triple", "x86_64-apple-darwin"]):
         assert answer_early("macos", str(REPOSITORY), words) == 2
         assert capsys.readouterr().err == (
-            "build-macos.py: building for macOS is not there yet; build-linux.py builds for Linux\n"
+            "build-macos.py: macOS is built for on macOS: found Linux; `build-macos.py cross-check` compiles what can"
+            " be compiled here\n"
         )
+    assert answer_early("macos", str(REPOSITORY), ["cross-check"]) is None
     assert answer_early("windows", str(REPOSITORY), ["doctor"]) is None
     assert answer_early("windows", str(REPOSITORY), []) is None
-    assert answer_early("windows", str(REPOSITORY), ["relink", "a.tar.zst"]) == 2
-    assert capsys.readouterr().err == "build-windows.py: relink: is not there for Windows; docs/building-windows.rst\n"
 
 
 def test_heavy_packages_are_not_imported_for_nothing() -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import ctypes
 import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pythonbuild import host
 from pythonbuild.cli.render import Renderer, choose_format
 from pythonbuild.cli.render.github import GithubRenderer
 from pythonbuild.cli.render.jsonlines import JsonRenderer
@@ -210,6 +213,49 @@ def test_json_tells_the_final_error() -> None:
 )
 def test_format(wanted: str, environ: dict[str, str], terminal: bool, chosen: str) -> None:
     assert choose_format(wanted, environ, terminal) == chosen
+
+
+class Console:
+    """kernel32 of a Windows whose console is so new (3), or too old (2), or no console (0)."""
+
+    def __init__(self, age: int) -> None:
+        self.age = age
+        self.mode = 0
+
+        def handle(_number: ctypes.c_uint32) -> int:
+            return 7
+
+        self.GetStdHandle = handle
+
+    def GetConsoleMode(self, handle: ctypes.c_void_p, mode: Any) -> int:  # noqa: N802
+        assert handle.value == 7
+        mode._obj.value = 3
+        return int(self.age > 0)
+
+    def SetConsoleMode(self, _handle: object, mode: ctypes.c_uint32) -> int:  # noqa: N802
+        self.mode = mode.value
+        return int(self.age > 2)
+
+
+@pytest.mark.parametrize(
+    ("environ", "age", "chosen"),
+    [
+        ({}, 3, "board"),
+        ({}, 2, "plain"),
+        ({}, 0, "plain"),
+        ({"TERM": "dumb"}, 3, "plain"),
+        ({"TERM": "vt"}, 0, "board"),
+    ],
+)
+def test_windows_consoles_are_asked_whether_they_draw(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], age: int, chosen: str
+) -> None:
+    console = Console(age)
+    monkeypatch.setattr(ctypes, "WinDLL", lambda _name: console, raising=False)
+    assert choose_format("auto", {}, True) == "plain"
+    monkeypatch.setattr(host, "WINDOWS", True)
+    assert choose_format("auto", environ, True) == chosen
+    assert console.mode == (7 if age > 1 and not environ else 0)
 
 
 def test_texts() -> None:

@@ -1,4 +1,4 @@
-"""The targets of other systems are read whole, or refused with the place named; nothing on Linux builds for them."""
+"""The targets of other systems are read whole, or refused with the place named; build-linux.py builds for none."""
 
 from __future__ import annotations
 
@@ -80,6 +80,7 @@ def test_wrong_files(
 
 def test_a_target_without_any_processor(tmp_path: Path) -> None:
     path = tmp_path / "targets.yml"
-    path.write_text("system_libraries: {}\nnewer_symbols: {}\ntargets: {x: {arch: x86_64, minimum_os: {}}}\n")
+    path.write_text("system_libraries: {}\nnewer_symbols: {}\ntargets: {x: {arch: x86_64, minimum_os: {}}}\n"
+                    "environment: {}\ntoolchains: {}\nminimum_sdk: '13.0'\n")  # fmt: skip
     with pytest.raises(ConfigError, match=r"targets\.x\.minimum_os: is empty: expected a version for one of x86_64, a"):
         load_macos_targets(path)

@@ -18,7 +18,9 @@ import pytest
 
 RECIPE = Path(__file__).parents[3] / "cpython-unix" / "recipes" / "cpython"
 CC = "x86_64-unknown-linux-gnu-clang"
-ENVIRONMENT = {**os.environ, "CC": CC, "CXX": f"{CC}++", "PYTHONDONTWRITEBYTECODE": "1"}
+TRIPLES = ["x86_64-unknown-linux-gnu", "aarch64-apple-darwin"]
+FIXED = {"STEP_BUILD": "/build", "STEP_TOOLS": "/tools", "TARGET_TRIPLE": "x86_64-unknown-linux-gnu"}
+ENVIRONMENT = {**os.environ, **FIXED, "CC": CC, "CXX": f"{CC}++", "PYTHONDONTWRITEBYTECODE": "1"}
 
 SYSCONFIG = f"""# system configuration generated and used by the sysconfig module
 build_time_vars = {{'ABIFLAGS': '',
@@ -104,9 +106,9 @@ def installed(tmp_path: Path) -> Path:
     return root
 
 
-def relocate(root: Path, library: str = "python3.13") -> subprocess.CompletedProcess[str]:
+def relocate(root: Path, library: str = "python3.13", **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(RECIPE / "relocate.py"), str(root), library]
-    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env={**ENVIRONMENT, **environment}, capture_output=True, text=True, check=False)
 
 
 def test_sysconfig_names_generic_tools_and_the_prefix_it_is_in(installed: Path, tmp_path: Path) -> None:
@@ -185,8 +187,9 @@ def test_make_finds_the_prefix_also_of_an_included_makefile(installed: Path, tmp
 
 
 @pytest.mark.parametrize("name", ["plain", "it's two spaces"])
-def test_python_config_answers_for_where_it_is(installed: Path, tmp_path: Path, name: str) -> None:
-    relocate(installed)
+@pytest.mark.parametrize("triple", TRIPLES)
+def test_python_config_answers_for_where_it_is(installed: Path, tmp_path: Path, name: str, triple: str) -> None:
+    relocate(installed, TARGET_TRIPLE=triple)
     moved = tmp_path / name
     installed.rename(moved)
     link = tmp_path / "config link"
@@ -259,13 +262,18 @@ def test_the_json_files_of_3_14_are_relative(installed: Path) -> None:
     }  # fmt: skip
 
 
-def test_a_script_finds_the_interpreter_beside_itself_also_through_a_symlink(installed: Path, tmp_path: Path) -> None:
-    relocate(installed)
+@pytest.mark.parametrize("triple", TRIPLES)
+def test_a_script_finds_the_interpreter_beside_itself_also_through_a_symlink(
+    installed: Path, tmp_path: Path, triple: str
+) -> None:
+    relocate(installed, TARGET_TRIPLE=triple)
     (installed / "bin/python3.13").unlink()
     (installed / "bin/python3.13").symlink_to(sys.executable)
     (installed / "bin/pip3").chmod(0o755)
+    assert (b"realpath" in (installed / "bin/pip3").read_bytes()) == ("linux" in triple)
+    (tmp_path / "another").symlink_to(os.path.relpath(installed / "bin/pip3", tmp_path))
     link = tmp_path / "pip link"
-    link.symlink_to(installed / "bin/pip3")
+    link.symlink_to("another")
     output = subprocess.run([link, "a b", "c"], capture_output=True, text=True, check=True).stdout
     assert output == "pip ['a b', 'c']\n"
 
@@ -291,6 +299,15 @@ def test_what_is_left_over_ends_the_build(installed: Path, text: str, found: str
     assert f"lib/python3.13/notes.txt: {found}" in result.stderr
 
 
+def test_directories_without_fixed_places_are_known_by_their_variables(installed: Path) -> None:
+    """Where nothing is mounted, on macOS, the build lies where the store has it."""
+    places = {"STEP_BUILD": "/cache/work 1/build", "STEP_TOOLS": "/cache/roots/abc/tools"}
+    (installed / "lib/pkgconfig/python-3.13.pc").write_text("Libs.private: -L/cache/roots/abc/tools/deps/lib -ldl\n")
+    (installed / "lib/python3.13/notes.txt").write_text("made in /cache/work 1/build/src\n")
+    assert "\n  lib/python3.13/notes.txt: /cache/work 1/build\n" in relocate(installed, **places).stderr
+    assert (installed / "lib/pkgconfig/python-3.13.pc").read_text() == "Libs.private: -ldl\n"
+
+
 def test_the_script_in_a_deeper_directory_finds_the_interpreter_too(installed: Path, tmp_path: Path) -> None:
     relocate(installed)
     (installed / "bin/python3.13").unlink()
@@ -307,7 +324,8 @@ def test_a_value_that_cannot_be_relocated_ends_the_build(installed: Path) -> Non
 
 
 @pytest.fixture
-def build_facts() -> ModuleType:
+def build_facts(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.setenv("STEP_TOOLS", "/tools")
     spec = importlib.util.spec_from_file_location("build_facts", RECIPE / "build_facts.py")
     assert spec is not None
     assert spec.loader is not None

@@ -1,9 +1,8 @@
-"""The driver with its fixed paths moved into a temporary directory."""
+"""The driver in a temporary directory, and what every recipe can count on."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import tarfile
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-DRIVER = Path(__file__).parents[3] / "cpython-unix/recipes/driver.sh"
+RECIPES = Path(__file__).parents[3] / "cpython-unix/recipes"
 OLDEST = 315532800
 
 
@@ -21,13 +20,12 @@ class Machine:
 
     def __init__(self, top: Path) -> None:
         self.top = top
-        self.script = ""
+        self.places = {"STEP_BUILD": f"{top}/build", "STEP_RECIPE": f"{top}/recipe",
+                       "STEP_SOURCES": f"{top}/sources", "OUT": f"{top}/out"}  # fmt: skip
         for name in ("build", "out", "recipe/patches", "sources"):
             (top / name).mkdir(parents=True)
-        (top / "recipe/driver.sh").write_text(self._moved(DRIVER.read_text()))
-
-    def _moved(self, text: str) -> str:
-        return re.sub(r"(?<![\w/}.])/(build|out|recipe|sources)\b", lambda found: f"{self.top}{found[0]}", text)
+        for name in ("driver.sh", "functions.sh"):
+            shutil.copyfile(RECIPES / name, top / "recipe" / name)
 
     def pack(self, name: str, *, top: str = "thing-1.0/", mtime: int = 1_000_000_000) -> None:
         """Make a source archive with a file, a licence and a script."""
@@ -45,8 +43,8 @@ class Machine:
         subprocess.run(["tar", "-acf", self.top / "sources" / name, *tops], cwd=tree, check=True)
 
     def run(self, script: str = "true", **variables: str) -> subprocess.CompletedProcess[str]:
-        (self.top / "recipe/build.sh").write_text(self._moved(script))
-        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", **variables}
+        (self.top / "recipe/build.sh").write_text(script)
+        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", **self.places, **variables}
         return subprocess.run(
             ["bash", "-eu", self.top / "recipe/driver.sh"], cwd=self.top / "build", env=environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
@@ -98,7 +96,7 @@ def test_times_before_1980_are_lifted(machine: Machine) -> None:
 
 
 def test_no_source(machine: Machine) -> None:
-    result = machine.run("pwd; ls -A; echo $SOURCE_DATE_EPOCH; touch /out/x", SOURCE_ARCHIVE="")
+    result = machine.run("pwd; ls -A; echo $SOURCE_DATE_EPOCH; touch $OUT/x", SOURCE_ARCHIVE="")
     assert result.stdout == f"{machine.top}/build/src\n{OLDEST}\n"
     assert (machine.top / "out/x").exists()
 
@@ -163,3 +161,31 @@ def test_a_damaged_archive_ends_it(machine: Machine) -> None:
     result = machine.run("echo on", SOURCE_ARCHIVE="a.tar.gz")
     assert result.returncode != 0
     assert "on" not in result.stdout.splitlines()
+
+
+def test_an_edit_changes_a_file_in_place(machine: Machine) -> None:
+    machine.pack("a.tar")
+    script = "chmod 755 file.txt; edit file.txt s/old/new/ 's/line/word/'; cat file.txt; stat -c %a file.txt"
+    assert machine.run(script, SOURCE_ARCHIVE="a.tar").stdout == "new word\n755\n"
+
+
+def test_an_edit_that_changes_nothing_is_an_error(machine: Machine) -> None:
+    machine.pack("a.tar")
+    result = machine.run("edit file.txt s/old/new/ s/gone/here/; echo on", SOURCE_ARCHIVE="a.tar")
+    assert result.returncode != 0
+    assert result.stdout == "edit: nothing in file.txt is changed by: s/gone/here/\n"
+
+
+def test_files_are_placed_in_a_directory_that_is_made(machine: Machine) -> None:
+    machine.pack("a.tar")
+    script = 'place 644 "$OUT/a b/c" file.txt configure; stat -c "%a %n" "$OUT"/*/c "$OUT"/*/c/*'
+    lines = machine.run(script, SOURCE_ARCHIVE="a.tar").stdout.splitlines()
+    out = machine.top / "out/a b/c"
+    assert lines == [f"755 {out}", f"644 {out}/configure", f"644 {out}/file.txt"]
+
+
+@pytest.mark.parametrize(("options", "words"), [("noopt", "noopt"), ("freethreaded+pgo", "freethreaded pgo")])
+def test_build_options_are_asked_for_by_name(machine: Machine, options: str, words: str) -> None:
+    script = "for name in noopt pgo lto free freethreaded; do if chosen $name; then printf '%s ' $name; fi; done"
+    found = machine.run(script, SOURCE_ARCHIVE="", BUILD_OPTIONS=options).stdout.split()
+    assert sorted(found) == sorted(words.split())

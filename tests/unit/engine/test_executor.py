@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from pythonbuild import host
 from pythonbuild.engine import executor, inside, running
 from pythonbuild.engine.events import BuildStarted, Note, StepFinished, StepLine, StepProgress, StepStarted
 from pythonbuild.engine.executor import available_memory, dry_run, expected_seconds, why
 from pythonbuild.engine.keys import step_inputs
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Plan, RecipeAction, Step
 from pythonbuild.engine.store import Store
+from pythonbuild.engine.workdir import WorkDirectory
 from pythonbuild.errors import (
     ConfigError,
     FetchTemporaryError,
@@ -121,6 +123,24 @@ def test_a_step_without_a_root_is_told_where_things_lie(
     assert "root" not in step_inputs(step, {})["action"]
 
 
+def test_the_make_of_the_machine_is_given_a_share_of_the_jobs(
+    builder: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeEnvironment, "fixed_paths", False)
+    step = Step("one", RecipeAction(("sh", "-c", 'echo "$MAKEFLAGS $JOBS"; ls -A'), root=""))
+    builder.build(Plan((step,), goals=("one",)), jobs=3)
+    assert [event.line for event in builder.events if isinstance(event, StepLine)] == ["-j3 3"]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(3, "exit status 3"), (137, "ended by SIGKILL (out of memory?)"), (250, "exit status 250"),
+     (0xC0000005, "exit status 0xC0000005")],
+)  # fmt: skip
+def test_how_a_command_ended(status: int, expected: str) -> None:
+    assert running._ended(status) == expected
+
+
 def test_early_cutoff(builder: Builder) -> None:
     builder.build(plan_of(library("zlib"), library("sqlite", "zlib")))
     changed = library("zlib", before="echo a harmless change")
@@ -148,6 +168,21 @@ def test_a_failure_is_told_in_full(builder: Builder) -> None:
     assert len(list((builder.cache / "work").iterdir())) == 1, "only the latest"
     builder.build(plan_of(library("zlib"), recipe("bad", "true")))
     assert leftovers(builder) == []
+
+
+def test_a_failure_is_told_before_an_earlier_one_is_cleared_away(
+    builder: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = threading.Event()
+
+    def drop(_work: WorkDirectory) -> None:
+        wait_for(lambda: any(isinstance(event, StepFinished) and event.step == "bad" for event in builder.events))
+        told.set()
+
+    monkeypatch.setattr(WorkDirectory, "drop_failed", drop)
+    with pytest.raises(StepFailedError):
+        builder.build(plan_of(recipe("bad", "false")))
+    assert told.is_set()
 
 
 def test_death_by_signal_is_named(builder: Builder) -> None:
@@ -195,11 +230,13 @@ def test_big_steps_do_not_run_together(builder: Builder, monkeypatch: pytest.Mon
     assert set(builder.statuses().values()) == {"built"}
 
 
-def test_available_memory(tmp_path: Path) -> None:
+def test_available_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = tmp_path / "nothing"
     (tmp_path / "meminfo").write_text("MemTotal: 4096 kB\nMemAvailable:    2048 kB\n")
     assert available_memory(tmp_path / "meminfo", nothing) == 2.0
-    assert available_memory(nothing, nothing) == float("inf")
+    for total, expected in ((2**22, 4.0), (None, float("inf"))):
+        monkeypatch.setattr(host, "total_memory", lambda total=total: total)
+        assert available_memory(nothing, nothing) == expected
     (tmp_path / "memory.current").write_text("1048576\n")
     for limit, expected in (("max\n", 2.0), ("2097152\n", 1.0)):
         (tmp_path / "memory.max").write_text(limit)

@@ -3,12 +3,15 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pythonbuild import host
 from pythonbuild.engine.jobserver import FIFO, Jobserver
+from pythonbuild.engine.tokens import Tokens
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def test_a_make_sees_the_fifo_in_its_build_directory(jobserver: Jobserver, tmp_p
     build = tmp_path / "build"
     build.mkdir()
     jobserver.link_into(build)
-    assert jobserver.makeflags("/build") == "-j3 --jobserver-auth=fifo:/build/.jobserver"
+    assert jobserver.variables("/build") == {"MAKEFLAGS": "-j3 --jobserver-auth=fifo:/build/.jobserver"}
     assert jobserver.try_acquire()
     make = os.open(build / FIFO, os.O_RDWR | os.O_NONBLOCK)
     assert os.read(make, 3) == b"++"
@@ -82,5 +85,54 @@ def test_acquire_waits_and_gives_up(jobserver: Jobserver) -> None:
 
 def test_one_job_needs_no_fifo(tmp_path: Path) -> None:
     with Jobserver(tmp_path, 1) as jobserver:
-        assert jobserver.makeflags("/build") == "-j1"
+        assert jobserver.variables("/build") == {"MAKEFLAGS": "-j1"}
         assert free(jobserver) == 1
+
+
+def test_an_abandoned_step_may_end_after_the_jobserver(tmp_path: Path) -> None:
+    with Jobserver(tmp_path, 2) as jobserver:
+        assert jobserver.try_acquire()
+    jobserver.release()
+    jobserver.wake()
+
+
+@pytest.fixture(params=[Jobserver, Tokens])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Jobserver | Tokens]:
+    with Tokens(2) if request.param is Tokens else Jobserver(tmp_path, 2) as jobserver:
+        yield jobserver
+
+
+def test_what_both_kinds_do(either: Jobserver | Tokens) -> None:
+    assert [either.try_acquire() for _ in range(3)] == [True, True, False]
+    assert not either.acquire(lambda: True)
+    timer = threading.Timer(0.05, either.release)
+    timer.start()
+    assert either.acquire(lambda: False)
+    timer.join()
+    started = time.monotonic()
+    either.wait(0.1, for_token=True)
+    assert time.monotonic() - started > 0.05
+    for action, for_token in ((either.wake, False), (either.wake, True), (either.release, True)):
+        timer = threading.Timer(0.05, action)
+        timer.start()
+        either.wait(None, for_token=for_token)
+        timer.join()
+    either.wake()
+    either.wait(None, for_token=False)
+    started = time.monotonic()
+    either.wait(0.1, for_token=False)
+    assert time.monotonic() - started > 0.05, "woken once, it waits again"
+
+
+def test_steps_without_a_jobserver_share_the_jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with Tokens(8) as tokens:
+        shares = []
+        for _ in range(8):
+            assert tokens.try_acquire()
+            shares.append(tokens.variables("/build"))
+        assert [share["JOBS"] for share in shares] == ["8", "4", "3", "2", "2", "2", "2", "1"]
+        assert shares[1] == {"JOBS": "4", "MAKEFLAGS": "-j4"}
+        tokens.link_into(tmp_path)
+        assert not list(tmp_path.iterdir())
+        monkeypatch.setattr(host, "WINDOWS", True)
+        assert tokens.variables("/build") == {"JOBS": "1"}, "nmake reads MAKEFLAGS"

@@ -148,12 +148,16 @@ def test_files_are_copied_where_links_are_refused(
 def test_files_are_copied_from_another_file_system(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(errno.EXDEV, "Invalid cross-device link")
+    replace = Path.replace
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path.is_relative_to(source):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return replace(path, target)
 
     source = make(tmp_path / "out", a="a")
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", refuse)
+        patch.setattr(Path, "replace", refuse)
         digest = store.add_tree(source, move=True)
     assert (source / "tools/a").exists()
     store.verify(digest)

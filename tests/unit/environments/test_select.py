@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from pythonbuild.environments import docker, select
+from pythonbuild import host
+from pythonbuild.environments import docker, native, sandbox
 from pythonbuild.environments.select import choose
-from pythonbuild.errors import EnvironmentUnavailableError
+from pythonbuild.errors import EnvironmentUnavailableError, UsageError
 
 
 def offer(monkeypatch: pytest.MonkeyPatch, *, with_docker: bool, with_sandbox: bool) -> None:
@@ -20,7 +21,7 @@ def offer(monkeypatch: pytest.MonkeyPatch, *, with_docker: bool, with_sandbox: b
         return construct
 
     monkeypatch.setattr(docker, "DockerEnvironment", make("docker", with_docker, ()))
-    monkeypatch.setattr(select, "SandboxEnvironment", make("sandbox", with_sandbox, ("no roof",)))
+    monkeypatch.setattr(sandbox, "SandboxEnvironment", make("sandbox", with_sandbox, ("no roof",)))
 
 
 def test_auto_takes_docker_when_a_daemon_answers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,3 +52,14 @@ def test_neither_is_one_error_that_names_both(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(EnvironmentUnavailableError) as caught:
         choose("auto", print, Path())
     assert str(caught.value) == "no sandbox, nor Docker (docker is off); sandbox is off; start sandbox"
+
+
+@pytest.mark.parametrize("system", ["MACOS", "WINDOWS"])
+def test_other_systems_have_native_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, system: str) -> None:
+    monkeypatch.setattr(host, system, True)
+    monkeypatch.setattr(native, "sandbox_wrapper", tuple)
+    notes: list[str] = []
+    assert choose("auto", notes.append, tmp_path).name == choose("native", notes.append, tmp_path).name == "native"
+    assert notes == ["environment: native (not isolated: the file system and the network)"] * 2
+    with pytest.raises(UsageError, match=r"--environment: docker is not for this system: expected auto or native$"):
+        choose("docker", notes.append, tmp_path)

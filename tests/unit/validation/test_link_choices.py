@@ -28,6 +28,7 @@ class LinkedBench(Bench):
     def system_has(self, *sonames: str) -> None:
         for room in self.rooms.values():
             for soname in sonames:
+                assert room.root is not None
                 path = room.root / "usr/lib/x86_64-linux-gnu" / soname
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch()
