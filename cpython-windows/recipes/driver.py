@@ -34,6 +34,9 @@ def unpack(archive: Path, directory: Path) -> int:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
             zipped.extractall(directory)  # noqa: S202 - it is pinned, and zipfile keeps inside
+            for info in zipped.infolist():
+                if (info.external_attr >> 16) & 0o100:  # a program, where the archive was made on such a system
+                    (directory / info.filename).chmod(0o755)
             times = (calendar.timegm((*info.date_time, 0, 0, 0)) for info in zipped.infolist())
             return max(newest, *times)
     links = []
@@ -56,7 +59,7 @@ def unpack(archive: Path, directory: Path) -> int:
     for path, target in links:
         inside = Path(os.path.normpath(target)).is_relative_to(directory)
         if inside and target.is_file():
-            shutil.copyfile(target, path)
+            shutil.copy(target, path)
     return newest
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from pythonbuild.distribution.archive import METADATA, TOP
@@ -18,6 +19,19 @@ from pythonbuild.validation.members import DUPLICATE, Entry, leads_out, unsafe_n
 _PLACES = ("PYTHON.json", "SBOM.cdx.json", "build", "install", "licenses")
 #: And in an archive of the installation alone.
 _INSTALLATION_PLACES = ("bin", "include", "lib", "share")
+_WINDOWS_PLACES = (
+    "DLLs",
+    "Lib",
+    "Scripts",
+    "include",
+    "libs",
+    "share",
+    "tcl",
+    "LICENSE.txt",
+    "*.exe",
+    "*.dll",
+    "*.pdb",
+)
 _MODES = {"file": (0o644, 0o755), "directory": (0o755,), "symbolic link": (0o777,)}
 #: Set-user-id, set-group-id and the sticky bit; writable for everybody.
 _SPECIAL_BITS, _OTHERS_WRITE = 0o7000, 0o002
@@ -84,14 +98,16 @@ def prefixes(subject: Subject) -> Iterator[str]:
     """Below ``python/`` there are PYTHON.json and the directories ``install``, ``build`` and ``licenses``, nothing
     else.
 
-    Archives of the installation alone hold ``bin``, ``include``, ``lib`` and ``share``. Those of other builders may
-    hold more.
+    Archives of the installation alone hold ``bin``, ``include``, ``lib`` and ``share``, for Windows what CPython's
+    PC/layout makes: programs, DLLs, ``Lib`` and so on. Those of other builders may hold more.
     """
     subject.require_ours("the layout is this project's own")
-    places = _INSTALLATION_PLACES if subject.description.installation else _PLACES
+    places: tuple[str, ...] = _PLACES
+    if subject.description.installation:
+        places = _WINDOWS_PLACES if subject.target.os == "windows" else _INSTALLATION_PLACES
     for entry in subject.members.entries:
         parts = PurePosixPath(entry.name).parts
-        if len(parts) > 1 and parts[0] == TOP and parts[1] not in places:
+        if len(parts) > 1 and parts[0] == TOP and not any(fnmatchcase(parts[1], place) for place in places):
             yield f"{entry.name}: expected {', '.join(places)} below {TOP}/"
 
 

@@ -56,16 +56,24 @@ def test_packages(stdlib: str) -> "list[str]":
     return sorted(found)
 
 
+def abi_tag() -> "str | None":
+    """Return the tag of the ABI: cpython-313-x86_64-linux-gnu and .cp313-win_amd64.pyd both tell cp313."""
+    suffix = sysconfig.get_config_var("EXT_SUFFIX") or ""
+    words = (sysconfig.get_config_var("SOABI") or suffix.strip(".").partition(".")[0]).split("-")
+    if words[0].startswith("cp3"):
+        return words[0]
+    return "cp" + words[1] if len(words) > 1 else None
+
+
 def facts() -> "dict[str, object]":
     version = sys.implementation.version
-    soabi = (sysconfig.get_config_var("SOABI") or "").split("-")
     config = sysconfig.get_config_var("LIBPL") or ""
     loading = ["builtin", *(["shared-library"] if importlib.machinery.EXTENSION_SUFFIXES else [])]
     return {
         "python_version": sys.version.split()[0].rstrip("+"),
         "python_major_minor_version": sysconfig.get_python_version(),
         "python_tag": f"cp{sysconfig.get_config_var('py_version_nodot')}",
-        "python_abi_tag": "cp" + soabi[1] if len(soabi) > 1 else None,
+        "python_abi_tag": abi_tag(),
         "python_platform_tag": sysconfig.get_platform().replace("-", "_").replace(".", "_"),
         "python_implementation_cache_tag": sys.implementation.cache_tag,
         "python_implementation_hex_version": sys.implementation.hexversion,
@@ -79,7 +87,10 @@ def facts() -> "dict[str, object]":
         "python_suffixes": suffixes(),
         "python_bytecode_magic_number": importlib.util.MAGIC_NUMBER.hex(),
         "python_extension_module_loading": loading,
-        "libpython_link_mode": "shared" if sysconfig.get_config_var("Py_ENABLE_SHARED") else "static",
+        # Windows has no such variable; there is a DLL where the interpreter knows its handle.
+        "libpython_link_mode": "shared"
+        if sysconfig.get_config_var("Py_ENABLE_SHARED") or hasattr(sys, "dllhandle")
+        else "static",
     }
 
 

@@ -86,12 +86,23 @@ def assemble_windows(parts: WindowsParts, facts: DistributionFacts, out: Path) -
 def _interpreter(top: Path, said: Mapping[str, Any], build: BuildFacts) -> InterpreterEntry:
     told = {
         **{name: said[name] for name in InterpreterEntry.__dataclass_fields__ if name in said},
+        "python_paths": {name: as_spelt(top, path) for name, path in said["python_paths"].items()},
         # Extension modules are linked with pythonXY.dll; a program that holds the core itself exports nothing.
         "python_symbol_visibility": "dllexport" if build.shared_library_name else "hidden",
         "crt_features": runtimes(top / "install"),
         "run_tests": "build/run_tests.py",
     }
     return typed_json.from_text(InterpreterEntry, typed_json.to_text(told), "the interpreter's answer")
+
+
+def as_spelt(top: Path, path: str) -> str:
+    """Return a path as the tree spells it: CPython says ``Include`` where its PC/layout puts ``include``."""
+    spelt: list[str] = []
+    for part in path.split("/"):
+        here = top.joinpath(*spelt)
+        names = [each.name for each in here.iterdir()] if here.is_dir() else []
+        spelt.append(part if part in names else next((name for name in names if name.lower() == part.lower()), part))
+    return "/".join(spelt)
 
 
 def runtimes(install: Path) -> tuple[str, ...]:

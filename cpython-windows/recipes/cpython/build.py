@@ -83,6 +83,7 @@ def lay_out(description: "dict", built: Path) -> None:
         extra={"PYTHON_HEXVERSION": hexversion})  # fmt: skip
     for name in placeholders:
         (install / name).unlink()
+    (install / "Scripts").mkdir()  # where pip puts programs; the interpreter names it among its directories
     if not (install / "Lib/site-packages/pip").is_dir():
         fail("PC/layout left no pip in Lib/site-packages")
 
@@ -94,8 +95,9 @@ def main() -> None:
         "PCbuild\\build.bat", "-E", "-p", description["platform"],
         *(["--pgo"] if "pgo" in OPTIONS else ["-c", "Release"]),
         *properties(description), cwd=SOURCE,
-        # PCbuild looks for a Python that it may use, and would fetch one.
-        extra={"PYTHON_FOR_BUILD": sys.executable, "LINK": LINKER, "CL": COMPILER},
+        # PCbuild looks for a Python that it may use, and would fetch one. MSBuild leaves processes for the next build,
+        # which keep this one's directory from being removed.
+        extra={"PYTHON_FOR_BUILD": sys.executable, "LINK": LINKER, "CL": COMPILER, "MSBUILDDISABLENODEREUSE": "1"},
     )  # fmt: skip
     built = SOURCE / "PCbuild" / ARCH_NAME
     collect(SOURCE, built, description, configuration, OUT / "build")

@@ -168,7 +168,9 @@ def _program(source: str, root: Path, archives: Path) -> Path:
         return path
     path = archives / "perl-for-tests.zip"
     with zipfile.ZipFile(path, "w") as zipped:
-        zipped.writestr("perl/bin/perl.exe", (root / "perl/perl").read_bytes())
+        program = zipfile.ZipInfo("perl/bin/perl.exe")
+        program.external_attr = 0o100755 << 16
+        zipped.writestr(program, (root / "perl/perl").read_bytes())
         zipped.writestr("licenses/perl/Artistic", "Perl's licence")
         zipped.writestr("c/bin/gcc.exe", "nobody needs it")
     return path

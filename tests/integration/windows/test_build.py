@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +23,7 @@ from pythonbuild.distribution.cofffile import read_coff
 from pythonbuild.distribution.peimage import read_image
 from pythonbuild.distribution.python_json import read_python_json
 from pythonbuild.validation.validate import validate
-from tests.integration.conftest import REPOSITORY
+from tests.integration.conftest import CACHE, REPOSITORY, clean
 from tests.integration.windows.machine import Done, FakeWindows, make_machine
 
 TRIPLE = "x86_64-pc-windows-msvc"
@@ -55,6 +57,14 @@ def test_the_archives(built: Done) -> None:
     assert {f"{path.name}.cdx.json" for path in built.archives} <= statements
 
 
+def test_the_command_accepts_it(full: Path) -> None:
+    """As anybody would check it, on Linux."""
+    command = [sys.executable, str(REPOSITORY / "build-linux.py"), "validate", str(full), "--cache-dir", str(CACHE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=clean())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 failed" in done.stdout
+
+
 def test_validate_accepts_it(full: Path) -> None:
     target = Project(REPOSITORY).known_targets[TRIPLE]
     report = validate(full, target)
@@ -63,6 +73,41 @@ def test_validate_accepts_it(full: Path) -> None:
     assert {"metadata-paths", "metadata-schema", "metadata-objects", "metadata-inittab", "metadata-init-functions",
             "metadata-object-files", "metadata-extensions", "metadata-links", "metadata-licences", "pe-machine",
             "pe-imports", "pe-exports", "pe-debug-paths", "pe-protections", "leaks-text"} <= passed  # fmt: skip
+
+
+def test_damage_is_found(top: Path, tmp_path: Path) -> None:
+    """Each of the checks that know of Windows sees what it is meant for, all in one damaged tree."""
+    tree = tmp_path / "python"
+    shutil.copytree(top, tree, copy_function=os.link)
+    other = tree / "build/core/marshal.obj"
+    content = bytearray(other.read_bytes())
+    content[:2] = b"\x64\xaa"  # the machine of arm64
+    other.unlink()
+    other.write_bytes(content)
+    (tree / "build/core/stray.obj").write_bytes((top / "build/core/abstract.obj").read_bytes())
+    (tree / "install/DLLs/stray.pyd").write_bytes((top / "install/DLLs/_testcapi.pyd").read_bytes())
+    (tree / "build/PC/config.c").unlink()
+    text = (top / "build/PC/config.c").read_text()
+    (tree / "build/PC/config.c").write_text(text.replace('{"_ssl", PyInit__ssl},', ""))
+    document = json.loads((top / "PYTHON.json").read_text())
+    extensions = document["build_info"]["extensions"]
+    extensions["pyexpat"]["licenses"] = []
+    extensions["_ssl"]["links"].append({**extensions["_ssl"]["links"][-1], "name": "odd"})
+    extensions["_hashlib"]["init_fn"] = "PyInit_other"
+    (tree / "PYTHON.json").unlink()
+    (tree / "PYTHON.json").write_text(json.dumps(document))
+    report = validate(tmp_path, Project(REPOSITORY).known_targets[TRIPLE])
+    findings = {result.id: " ".join(result.findings) for result in report.failed}
+    for name, words in {
+        "metadata-object-files": "build/core/marshal.obj: COFF machine 0xaa64, expected 0x8664",
+        "metadata-objects": "build/core/stray.obj: in the archive, but not listed",
+        "metadata-extensions": "install/DLLs/stray.pyd: not the shared_lib of any extension",
+        "metadata-inittab": "_ssl: listed, not in build/PC/config.c",
+        "metadata-licences": "pyexpat: licences none, of its links MIT",
+        "metadata-links": "extensions._ssl: link odd: libodd is no library of the target",
+        "metadata-init-functions": "_hashlib: PyInit_other is defined by none of its objects",
+    }.items():
+        assert words in findings.get(name, ""), (name, findings)
 
 
 def test_what_the_description_says(described: dict[str, Any], full: Path) -> None:
@@ -101,7 +146,7 @@ def test_the_installation_is_what_pc_layout_makes(top: Path) -> None:
     for name in ("python.exe", "pythonw.exe", "python313.dll", "python3.dll", "vcruntime140.dll", "LICENSE.txt",
                  "Lib/os.py", "Lib/site-packages/pip/__init__.py", "include/Python.h", "include/pyconfig.h",
                  "libs/python313.lib", "DLLs/_tkinter.pyd", "DLLs/tcl86t.dll", "tcl/tcl8.6/init.tcl",
-                 "Lib/test/test_os", "Lib/venv/scripts/nt/venvlauncher.exe"):  # fmt: skip
+                 "Lib/test/test_os.py", "Lib/venv/scripts/nt/venvlauncher.exe"):  # fmt: skip
         assert (install / name).exists(), name
     image = read_image((install / "python313.dll").read_bytes(), "python313.dll")
     assert "Py_Main" in image.exports
@@ -164,7 +209,7 @@ def test_another_compiler_builds_anew(built: Done, windows: FakeWindows) -> None
     finally:
         told.write_text(text)
     states = {event["step"]: event["status"] for event in changed.of("PlanRow")}
-    assert states["zlib"] == "build"
+    assert states["zlib"] == "to build"
     assert states["pcbuild-3.13.5-noopt"] == "cached"
 
 

@@ -26,6 +26,9 @@ CASES: dict[str, tuple[Callable[[Bench], object], str, str]] = {
                             "leaks-binaries", "install/bin/python3.13: names /tools/deps/lib/engines-3"),
     "the compiler": (put("install/bin/python3.13", make_program() + b"\0compiler: " + COMPILER), "leaks-binaries",
                      "names x86_64-unknown-linux-gnu-clang++"),
+    "a directory of the machine itself": (
+        put("install/bin/python3.13", make_program() + b"\0C:\\pb\\work\\zlib-0123456789ab\\build\\src\0"),
+        "leaks-binaries", r"names \work\zlib-0123456789ab\build\src"),
     "a script": (put("install/bin/idle3", "#!/install/bin/python3.13\n"), "leaks-text",
                  "install/bin/idle3: names /install/bin/python3.13"),
     "a setting": (put(f"{LIB}/_sysconfigdata.py", "CFLAGS='-I/tools/deps/include -L/tools/deps/lib'"), "leaks-text",

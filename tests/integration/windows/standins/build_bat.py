@@ -30,6 +30,7 @@ def main(line: str, machine: object) -> int:
         expect(f'"{word[:-1] if word.endswith(chr(92)) else word}' in line, f"{word} needs quotation marks")
     expect(Path(os.environ.get("PYTHON_FOR_BUILD", "")).is_file(), "would look for a Python, and fetch one")
     expect("MAKEFLAGS" not in os.environ, "the jobserver's variable is nothing for nmake and MSBuild")
+    expect(os.environ.get("MSBUILDDISABLENODEREUSE") == "1", "MSBuild would leave processes behind")
     expect("SECRET" not in os.environ, "a variable of the caller's came through")
     properties = dict(word.removeprefix("/p:").split("=", 1) for word in words)
     if not pgo:
