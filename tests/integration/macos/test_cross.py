@@ -29,7 +29,7 @@ def test_dependencies_are_compiled_for_macos(triple: str) -> None:
     passed, remark = told["lines"]
     assert passed.startswith("passed         cross-objects: ")
     total, silent = (int(word) for word in remark.replace("(", "").split() if word.isdigit())
-    assert total > 40, "15 objects of zlib, and libmpdec's"
+    assert total >= 30, "about 15 objects of each"
     assert silent == 0
 
 
