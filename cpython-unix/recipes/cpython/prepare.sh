@@ -24,7 +24,7 @@ arguments=(
     # What configure would find out from the machine it runs on (its /dev, its network, its kernel's limits), answered
     # as every Linux and every macOS answers.
     ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no
-    ac_cv_posix_semaphores_enabled=yes ac_cv_broken_sem_getvalue=$no_sem_getvalue
+    ac_cv_posix_semaphores_enabled=yes "ac_cv_broken_sem_getvalue=$no_sem_getvalue"
     ac_cv_buggy_getaddrinfo=no ac_cv_broken_nice=no ac_cv_broken_poll=no ac_cv_working_tzset=yes
 )
 # The interpreter and libpython.so share their objects: position-independent code costs an executable nothing once it
@@ -89,8 +89,10 @@ case $TARGET_TRIPLE in
         export LINKCC="$CC -pthread -no-pie"
         export CURSES_LIBS=-lncursesw PANEL_LIBS='-lpanelw -lncursesw'
         ;;
-    # shellcheck source=cpython-unix/recipes/cpython/darwin.sh
-    *-apple-darwin) . "$STEP_RECIPE/darwin.sh" ;;
+    *-apple-darwin)
+        # shellcheck source=cpython-unix/recipes/cpython/darwin.sh
+        . "$STEP_RECIPE/darwin.sh"
+        ;;
 esac
 
 if [ "$minor" -le 13 ]; then
