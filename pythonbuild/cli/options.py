@@ -235,7 +235,7 @@ COMMANDS = (
     ),
     Command(
         "relink",
-        "link an archive's Python again, without some extension modules or with others",
+        "link an archive's Python again, with fewer or other extension modules",
         "Link the interpreter and libpython of ARCHIVE again with other extension modules, from nothing but the archive"
         " and a C compiler, and write a new archive, without the libraries that nothing needs any more."
         " docs/relinking.rst",

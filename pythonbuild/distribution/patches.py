@@ -40,15 +40,15 @@ def _old_ssl(_version: str, read: ReadSource) -> bool:
     return "BIO_eof(biobuf)" not in read("Modules/_ssl.c")
 
 
-def _of_nothing_distributed(_version: str, _read: ReadSource) -> bool:
-    """Tell that no distribution has it: what ``cross-check`` compiles stays where it is."""
+def _never_shipped(_version: str, _read: ReadSource) -> bool:
+    """What is compiled for another system than it is built on is looked at, and goes into no distribution."""
     return False
 
 
 CONDITIONS: Mapping[tuple[str, str], Callable[[str, ReadSource], bool]] = {
     ("cpython", "patches-3.13"): _of_3_13,
-    ("cpython", "patches-cross"): _of_nothing_distributed,
     ("cpython", "patches-before-3.14"): _before_3_14,
+    ("cpython", "patches-cross"): _never_shipped,
     ("cpython", "patches-old-ssl"): _old_ssl,
 }
 
