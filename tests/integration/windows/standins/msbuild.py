@@ -133,7 +133,8 @@ class Build:
             names = dict.fromkeys(CALLED.findall(source))
             own += "".join(f"extern void *{name}(void);\n" for name in names)
             own += "void *_PyImport_Inittab[] = {" + ", ".join(f"(void *){name}" for name in names) + "};\n"
-            own += "".join(f"__declspec(dllexport) int {name}(void) {{ return 1; }}\n" for name in API)
+            exported = "" if self.static else "__declspec(dllexport) "
+            own += "".join(f"{exported}int {name}(void) {{ return 1; }}\n" for name in API)
         if include.endswith(("python.c", "WinMain.c")) and project in ("python", "pythonw"):
             own += "__declspec(dllimport) int Py_Main(void);\nint start(void) { return Py_Main(); }\n"
             own = own.replace("__declspec(dllimport) ", "") if self.static else own
