@@ -42,6 +42,8 @@ def examine(cache: Path, environment: str, builds_for: str = "linux", repository
     findings = [check_python(), check_cores(), check_memory(), check_space(cache)]
     if builds_for == "windows":
         findings += check_windows(cache, repository)
+    if builds_for == "macos":
+        findings += check_mac(repository)
     if host.MACOS or host.WINDOWS:
         return [*findings, *check_native(cache)]
     if builds_for == "linux":
@@ -141,6 +143,23 @@ def check_links(place: Path) -> Finding:
             advice = "trees with some need it: turn on the Developer Mode in Windows' settings"
             return Finding("symbolic links", "limited", f"cannot be made here ({error.strerror})", advice)
     return Finding("symbolic links", "ok", "can be made")
+
+
+def check_mac(repository: Path) -> list[Finding]:
+    """Look for Clang, the SDK and autoreconf, as a build for this Mac's processor does."""
+    from pythonbuild.cli.requests import machine_triple
+    from pythonbuild.config.project import Project
+    from pythonbuild.darwin_native import find_compiler
+    from pythonbuild.errors import BuildError
+
+    targets = Project(repository).macos_targets
+    target = targets.get(machine_triple()) or next(target for target in targets.values() if target.options)
+    try:
+        compiler = find_compiler(target)
+    except BuildError as error:
+        return [Finding("tools", "missing", str(error))]
+    return [Finding("Clang", "ok", f"{compiler.clang_version}, {compiler.clang}"),
+            Finding("SDK", "ok", f"{compiler.sdk_name}, {compiler.sdk}")]  # fmt: skip
 
 
 def check_windows(cache: Path, repository: Path) -> list[Finding]:

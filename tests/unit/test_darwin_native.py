@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pythonbuild.cli.doctor import check_mac
 from pythonbuild.config.project import Project
 from pythonbuild.darwin_native import find_compiler
 from pythonbuild.errors import BuildError, MachineError, UsageError
@@ -66,6 +67,18 @@ def test_what_is_found_is_told(mac: Mac) -> None:
 
 def test_the_directory_of_autoreconf_is_found(mac: Mac) -> None:
     assert find_compiler(ARM).autotools == str(mac.directory)
+
+
+def test_doctor_tells_what_a_build_finds(mac: Mac) -> None:
+    def told() -> list[tuple[str, str, str]]:
+        return [(finding.name, finding.status, finding.detail) for finding in check_mac(Path(__file__).parents[2])]
+
+    assert told() == [
+        ("Clang", "ok", f"16.0.0 clang-1600.0.26.6, {mac.directory}/clang"),
+        ("SDK", "ok", "macosx15.2, /Library/Developer/CommandLineTools/SDKs/MacOSX.sdk"),
+    ]
+    mac.xcrun("11.3")
+    assert [row[:2] for row in told()] == [("tools", "missing")]
 
 
 def one_line(target: str, kind: type[BuildError]) -> str:
