@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import shlex
 import subprocess
 from pathlib import Path
@@ -54,6 +55,20 @@ def test_commands_are_the_programs_own(name: str) -> None:
     own = ["doctor", "", "validate", *([] if python else ["test-distribution"]), ""]
     assert [command.command.name for command in commands] == own
     assert all(command["optimized"] for command in commands if not command.command.name)
+
+
+def test_both_processors_are_united() -> None:
+    united = yaml.safe_load((WORKFLOWS / "macos.yml").read_text("utf-8"))["jobs"]["universal2"]
+    assert united["needs"] == "build"
+    assert united["strategy"]["matrix"]["python"] == job("macos")["strategy"]["matrix"]["python"]
+    ran = [shlex.split(step["run"]) for step in united["steps"] if "run" in step]
+    commands = [parse(words[1:], {}, "macos") for words in ran if words[0] == "./build-macos.py"]
+    assert [command.command.name for command in commands] == ["universal2", "validate"]
+    # What the builds upload is fetched, but not their logs.
+    pattern = next(step["with"]["pattern"] for step in united["steps"] if "pattern" in step.get("with", {}))
+    names = [step["with"]["name"] for step in job("macos")["steps"] if "upload-artifact" in step.get("uses", "")]
+    said = [name.replace("${{ matrix.target }}", "x86_64-apple-darwin") for name in names]
+    assert [fnmatch.fnmatchcase(name, pattern) for name in said] == [True, False]
 
 
 def test_the_checkout_is_the_same_bytes_everywhere() -> None:
