@@ -18,6 +18,7 @@ from pythonbuild.debian.apt_sources import mirror_bases
 from pythonbuild.debian.glibc217 import add_glibc217
 from pythonbuild.debian.packages import Debs, fetch_debs
 from pythonbuild.debian.unpack import unpack_root
+from pythonbuild.engine.inside import FIXED
 from pythonbuild.environments.base import Command, Environment, Mount
 from pythonbuild.environments.sandbox import SandboxEnvironment, probe_sandbox
 from pythonbuild.sources.fetch import Fetcher
@@ -71,10 +72,16 @@ class Workshop:
         """Run a recipe and return its result."""
         folder = self.directory / f"{name}-recipe"
         shutil.copytree(UNIX / "recipes" / recipe, folder)
-        shutil.copy(UNIX / "recipes" / "driver.sh", folder)
+        for script in ("driver.sh", "functions.sh"):
+            shutil.copy(UNIX / "recipes" / script, folder)
         shutil.copy(REPOSITORY / "pythonbuild/debian/glibc_floor.py", folder)
         mounts = {"/recipe": folder} | ({"/sources": sources} if sources else {})
-        variables = {"GLIBC_FLOOR": floor, "MULTIARCH": self.target.multiarch, "TOOLCHAIN": "packaged:clang-22"}
+        variables = {
+            **FIXED,
+            "GLIBC_FLOOR": floor,
+            "MULTIARCH": self.target.multiarch,
+            "TOOLCHAIN": "packaged:clang-22",
+        }
         status, output = self._run(name, ("bash", "-eu", "/recipe/driver.sh"), mounts, variables)
         assert status == 0, output
         return self.directory / name / "out"
