@@ -16,7 +16,6 @@ from pythonbuild.cli.arguments import parse
 from pythonbuild.cli.requests import make_request
 from pythonbuild.config.project import Project
 from pythonbuild.engine.executor import LocalExecutor
-from pythonbuild.engine.jobserver import Jobserver
 from pythonbuild.engine.model import Plan, RecipeAction
 from pythonbuild.engine.store import Store
 from pythonbuild.environments.native import NativeEnvironment
@@ -50,9 +49,7 @@ def make(cache: Path) -> tuple[dict[str, str], Store]:
 
 @pytest.mark.skipif(any(shutil.which(name, path=VARIABLES["PATH"]) is None for name in PROGRAMS),
                     reason="not everything that recipes run is installed here")  # fmt: skip
-def test_the_same_bytes_wherever_it_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # What is asked here has nothing to do with how many jobs there are, and not every make knows a jobserver's fifo.
-    monkeypatch.setattr(Jobserver, "makeflags", lambda _self, _build: "-j2")
+def test_the_same_bytes_wherever_it_is_made(tmp_path: Path) -> None:
     first, store = make(tmp_path / "a")
     second, _ = make(tmp_path / "another" / "place")
     assert first == second
