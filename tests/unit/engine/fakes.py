@@ -146,6 +146,12 @@ class Builder:
         return next(event for event in self.events if isinstance(event, StepFinished) and event.step == step)
 
 
+def leftovers(builder: Builder) -> list[str]:
+    """Return what a build left in the cache besides its results."""
+    places = ("work/*", "store/sessions/*", "store/locks/*", "roots/*.making")
+    return [str(path) for place in places for path in builder.cache.glob(place)]
+
+
 def slow_plan(started: Path) -> Plan:
     """Return a plan whose second step says that it runs, then takes its time while a file is not there."""
     wait = f"touch {started}; while [ ! -e {started}.go ]; do sleep 0.02; done"

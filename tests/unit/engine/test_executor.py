@@ -26,6 +26,7 @@ from tests.unit.engine.fakes import (
     ROOT,
     Builder,
     FakeEnvironment,
+    leftovers,
     library,
     plan_of,
     recipe,
@@ -33,17 +34,6 @@ from tests.unit.engine.fakes import (
     start_builder,
     wait_for,
 )
-
-
-@pytest.fixture
-def builder(tmp_path: Path) -> Builder:
-    return Builder(tmp_path / "cache")
-
-
-def leftovers(builder: Builder) -> list[str]:
-    """Return what a build left in the cache besides its results."""
-    places = ("work/*", "store/sessions/*", "store/locks/*", "roots/*.making")
-    return [str(path) for place in places for path in builder.cache.glob(place)]
 
 
 def content(builder: Builder, step: str, path: str, into: Path) -> str:

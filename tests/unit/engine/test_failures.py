@@ -22,22 +22,12 @@ from pythonbuild.errors import (
 )
 from tests.unit.engine.fakes import (
     Builder,
+    leftovers,
     library,
     plan_of,
     recipe,
     wait_for,
 )
-
-
-@pytest.fixture
-def builder(tmp_path: Path) -> Builder:
-    return Builder(tmp_path / "cache")
-
-
-def leftovers(builder: Builder) -> list[str]:
-    """Return what a build left in the cache besides its results."""
-    places = ("work/*", "store/sessions/*", "store/locks/*", "roots/*.making")
-    return [str(path) for place in places for path in builder.cache.glob(place)]
 
 
 @pytest.mark.parametrize(
