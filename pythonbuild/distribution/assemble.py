@@ -388,8 +388,15 @@ def _with_licences(entry: ExtensionEntry, libraries: _Libraries, licences: Licen
 def _source(recipe: str, libraries: _Libraries, licences: Licences) -> SourceEntry:
     component = licences.component(recipe)
     source, pin = component.source, component.pin
+    paths = (path for path, library in libraries.used.items() if library.recipe == recipe)
+    name = _CPYTHON if recipe == _CPYTHON else source.name
+    return source_entry(name, source, pin, licences.paths[recipe], paths)
+
+
+def source_entry(name: str, source: Source, pin: Pin, licence_path: str, libraries: Iterable[str]) -> SourceEntry:
+    """Return what is told of a release that is part of a distribution; ``libraries`` are those made from it."""
     return SourceEntry(
-        name=_CPYTHON if recipe == _CPYTHON else source.name,
+        name=name,
         title=source.title,
         version=pin.version,
         homepage=source.homepage,
@@ -398,6 +405,6 @@ def _source(recipe: str, libraries: _Libraries, licences: Licences) -> SourceEnt
         size=pin.size,
         urls=pin.urls,
         license=source.licence,
-        license_paths=(licences.paths[recipe],),
-        libraries=tuple(sorted(path for path, library in libraries.used.items() if library.recipe == recipe)),
+        license_paths=(licence_path,),
+        libraries=tuple(sorted(libraries)),
     )

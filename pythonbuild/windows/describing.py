@@ -247,19 +247,9 @@ class _Describing:
 
     def _entry(self, owner: str, owners: Mapping[str, str], texts: Mapping[str, str]) -> SourceEntry:
         source, pin = self._source(owner), self._pin(owner)
-        return SourceEntry(
-            name=owner if owner == CPYTHON else source.name,
-            title=source.title,
-            version=pin.version,
-            homepage=source.homepage,
-            filename=pin.filename,
-            sha256=pin.sha256,
-            size=pin.size,
-            urls=pin.urls,
-            license=source.licence,
-            license_paths=(texts[owner],),
-            libraries=tuple(sorted(path for path, other in owners.items() if other == owner)),
-        )
+        libraries = (path for path, other in owners.items() if other == owner)
+        name = owner if owner == CPYTHON else source.name
+        return assemble.source_entry(name, source, pin, texts[owner], libraries)
 
     def _pin(self, owner: str) -> Pin:
         """Return the pin of a source; for what CPython brings, CPython's own, with the version that its header says."""
