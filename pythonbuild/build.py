@@ -16,6 +16,7 @@ from pathlib import Path
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
 from pythonbuild.distribution.output import output_directory
+from pythonbuild.engine import collect
 from pythonbuild.engine import resolve as forecast
 from pythonbuild.engine.events import EventSink, Note, Published
 from pythonbuild.engine.executor import LocalExecutor
@@ -144,7 +145,7 @@ def why(request: Request, step: str, sink: EventSink) -> list[str]:
 def collect_garbage(request: Request, max_bytes: int) -> list[str]:
     """Bound the size of the store; return what was freed, in lines."""
     with Store(request.cache) as store:
-        return store.gc(max_bytes).lines()
+        return collect.gc(store, max_bytes).lines()
 
 
 def relock(request: Request, sink: EventSink, root: str = "") -> list[Path]:

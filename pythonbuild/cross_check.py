@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pythonbuild.config.model import Target
-from pythonbuild.cpython.readback import DUMP, BuildFacts
+from pythonbuild.cpython.facts import DUMP, BuildFacts
 from pythonbuild.distribution.archive import TOP
 from pythonbuild.distribution.assemble import place_tree
 from pythonbuild.distribution.machofile import OBJECT, is_macho_content, os_version, read_slices

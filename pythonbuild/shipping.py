@@ -24,18 +24,19 @@ from pythonbuild.distribution.toolchain_archive import Origin
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, Step
 from pythonbuild.materials import Materials, write_sbom
 
+_READ_BACK = ("cpython/facts.py", "cpython/readback.py", "cpython/setupfiles.py", "cpython/windows_readback.py")
 _ASSEMBLE_CODE = (
+    *_READ_BACK,
     "distribution/*.py",
     "debian/packages.py",
-    "cpython/readback.py",
     "cpython/modules.py",
     "materials.py",
     "shipping.py",
     "config/*.py",
 )
 _INTERPRETER_CODE = ("validation/interpreter.py", "validation/tell_facts.py", "validation/room.py",
-                     "distribution/assemble.py", "cpython/readback.py", "shipping.py")  # fmt: skip
-VALIDATE_CODE = ("validation/**/*.py", "distribution/*.py", "cpython/readback.py", "shipping.py")
+                     "distribution/assemble.py", *_READ_BACK, "shipping.py")  # fmt: skip
+VALIDATE_CODE = ("validation/**/*.py", "distribution/*.py", *_READ_BACK, "shipping.py")
 _SMALLER_CODE = ("cpython/leaving_out.py", "distribution/left_out.py", "distribution/kinds.py",
                  "distribution/assemble.py")  # fmt: skip
 _ARCHIVE_CODE = ("distribution/archive.py", "shipping.py")

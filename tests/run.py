@@ -20,7 +20,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from pythonbuild import bootstrap  # noqa: E402 - the repository has to be on the path first
+from pythonbuild import bootstrap, virtualenv  # noqa: E402 - the repository has to be on the path first
 
 PARTS = ("lint", "unit", "integration")
 
@@ -30,12 +30,12 @@ def development_environment() -> Path:
     requirements = str(REPOSITORY / "requirements-dev.txt")
     try:
         bootstrap.refuse_old_python("tests/run.py", sys.version_info[:2])
-        venv = str(REPOSITORY / "build" / "venv" / bootstrap.environment_key(requirements))
-        if not bootstrap.is_ready(venv):
-            bootstrap.make_environment(venv, requirements)
-    except bootstrap.BootstrapError as error:
+        venv = str(REPOSITORY / "build" / "venv" / virtualenv.environment_key(requirements))
+        if not virtualenv.is_ready(venv):
+            virtualenv.make_environment(venv, requirements)
+    except virtualenv.BootstrapError as error:
         sys.exit(f"tests/run.py: {error}")
-    return Path(bootstrap.interpreter(venv)).parent
+    return Path(virtualenv.interpreter(venv)).parent
 
 
 def shell_scripts() -> list[str]:

@@ -76,8 +76,8 @@ def run_why(arguments: Arguments, repository: Path, screen: Screen) -> int:
 
 
 def run_gc(arguments: Arguments, repository: Path, screen: Screen) -> int:
-    from pythonbuild.bootstrap import remove_stale_environments
     from pythonbuild.build import collect_garbage
+    from pythonbuild.virtualenv import remove_stale_environments
 
     removed = remove_stale_environments(str(cache_directory(arguments, repository)))
     lines = [f"removed virtual environment {name}" for name in removed]

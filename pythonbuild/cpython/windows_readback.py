@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pythonbuild.cpython.readback import DUMP, BuildFacts, ExtensionFacts, Link
+from pythonbuild.cpython.facts import DUMP, BuildFacts, ExtensionFacts, Link
 from pythonbuild.cpython.setupfiles import parse_inittab
 from pythonbuild.errors import DistributionError
 

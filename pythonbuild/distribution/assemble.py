@@ -26,7 +26,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pythonbuild.config.model import Pin, Source, Target
-from pythonbuild.cpython.readback import BuildFacts, ExtensionFacts, Link, read_build
+from pythonbuild.cpython.facts import BuildFacts, ExtensionFacts, Link
+from pythonbuild.cpython.readback import read_build
 from pythonbuild.distribution import typed_json
 from pythonbuild.distribution.binaries import crt_features, symbol_visibility
 from pythonbuild.distribution.later_json import to_later

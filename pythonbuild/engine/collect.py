@@ -8,17 +8,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pythonbuild.engine import session
 from pythonbuild.engine.files import FileLock, machine_errors, put, remove_file, remove_tree, unique
-from pythonbuild.engine.store import Freed, Record
+from pythonbuild.engine.store import Record, Store
 from pythonbuild.engine.trees import Tree
 from pythonbuild.engine.workdir import remove_abandoned, remove_stale
 from pythonbuild.errors import StoreError
 
-if TYPE_CHECKING:
-    from pythonbuild.engine.store import Store
+
+@dataclass(frozen=True)
+class Freed:
+    """What gc removed: results (action records), files and their bytes, unpacked trees; and the bytes that are left."""
+
+    actions: int
+    files: int
+    bytes: int
+    roots: int
+    left: int
+
+    def lines(self) -> list[str]:
+        """Say it in words."""
+        return [
+            f"freed {self.bytes / 1e6:.1f} MB: {self.files} files of {self.actions} results, "
+            f"and {self.roots} unpacked trees",
+            f"kept {self.left / 1e6:.1f} MB",
+        ]
 
 
 @dataclass
@@ -113,8 +128,8 @@ def _readable(store: Store, digest: str) -> Tree | None:
 def _drop_roots(store: Store) -> int:
     """Remove unpacked trees that no process holds, and the lock files of dead processes."""
     dropped = 0
-    for digest in {path.stem for path in store.roots.iterdir()}:
-        path = store.roots / digest
+    for digest in {path.stem for path in store.roots.directory.iterdir()}:
+        path = store.roots.directory / digest
         lock, making = FileLock(path.with_suffix(".lock")), FileLock(path.with_suffix(".making"))
         if making.try_acquire():
             if lock.try_acquire():

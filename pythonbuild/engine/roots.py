@@ -9,44 +9,53 @@ mode and each link is compared with the manifest, which notices whatever somebod
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pythonbuild import host
 from pythonbuild.engine.files import EPOCH, FileLock, link_target, machine_errors, put, remove_tree, unique
+from pythonbuild.engine.session import Session
 from pythonbuild.engine.trees import Entry, Tree
 
-if TYPE_CHECKING:
-    from pythonbuild.engine.store import Store, Trees
 
+class Roots:
+    """The unpacked trees of one cache. ``hold`` takes a lock for as long as the process uses what lies beside it."""
 
-def materialise_cached(store: Store, trees: Trees, select: tuple[str, ...]) -> Path:
-    """Return the directory that holds the trees, making it unless it is there already."""
-    tree = store.union(trees, select)
-    path = store.roots / tree.digest
-    lock = FileLock(path.with_name(f"{tree.digest}.making"))
-    with machine_errors(path):
-        lock.acquire()  # one maker at a time, of all threads and processes
-        try:
-            store.hold(path.with_name(f"{tree.digest}.lock"))
-            if not _intact(store, path, tree):
-                _make(store, trees, select, path)
-                store.known_roots.add(path)
-        finally:
-            lock.release(remove=True)
-    return path
+    def __init__(self, directory: Path, session: Session, hold: Callable[[Path], None]) -> None:
+        self.directory, self._session, self._hold = directory, session, hold
+        self._known: set[Path] = set()
 
+    def place(self, tree: Tree, unpack: Callable[[Path], None]) -> Path:
+        """Return the directory that holds a tree; ``unpack`` fills one if it is not there already."""
+        path = self.directory / tree.digest
+        lock = FileLock(path.with_name(f"{tree.digest}.making"))
+        with machine_errors(path):
+            lock.acquire()  # one maker at a time, of all threads and processes
+            try:
+                self._hold(path.with_name(f"{tree.digest}.lock"))
+                if path not in self._known and not self._intact(path, tree):
+                    self._make(path, unpack)
+                self._known.add(path)
+            finally:
+                lock.release(remove=True)
+        return path
 
-def _intact(store: Store, path: Path, tree: Tree) -> bool:
-    if path in store.known_roots:
-        return True
-    if not path.exists():
+    def _intact(self, path: Path, tree: Tree) -> bool:
+        if not path.exists():
+            return False
+        if all(_as_described(path / name, entry) for name, entry in tree.entries.items()):
+            return True
+        put(path, self._session.temporary / unique())  # removed with the session; a running step keeps its mount
         return False
-    if all(_as_described(path / name, entry) for name, entry in tree.entries.items()):
-        store.known_roots.add(path)
-        return True
-    put(path, store.session.temporary / unique())  # removed with the session; a running step keeps its mount
-    return False
+
+    def _make(self, path: Path, unpack: Callable[[Path], None]) -> None:
+        beside = self._session.temporary / unique()
+        try:
+            unpack(beside)
+            put(beside, path)
+        except BaseException:
+            remove_tree(beside)
+            raise
 
 
 def _as_described(path: Path, entry: Entry) -> bool:
@@ -63,13 +72,3 @@ def _as_described(path: Path, entry: Entry) -> bool:
         stat.S_ISREG(status.st_mode) and executable
         and (status.st_size, int(status.st_mtime)) == (entry.size, EPOCH)
     )  # fmt: skip
-
-
-def _make(store: Store, trees: Trees, select: tuple[str, ...], path: Path) -> None:
-    beside = store.session.temporary / unique()
-    try:
-        store.materialise(trees, beside, select=select)
-        put(beside, path)
-    except BaseException:
-        remove_tree(beside)
-        raise

@@ -40,6 +40,7 @@ from pythonbuild import host
 from pythonbuild.engine import portable, session
 from pythonbuild.engine.files import EPOCH, FileLock, link_symbolically, machine_errors, put, unique, write_beside
 from pythonbuild.engine.keys import canonical_json
+from pythonbuild.engine.roots import Roots
 from pythonbuild.engine.trees import DIRECTORY, Entry, Tree, hash_file, in_threads, merge, scan
 from pythonbuild.errors import StoreCorruptError, StoreError
 
@@ -78,41 +79,21 @@ class Record:
         return cls(**document) if isinstance(document, dict) and sorted(document) == sorted(names) else None
 
 
-@dataclass(frozen=True)
-class Freed:
-    """What gc removed: results (action records), files and their bytes, unpacked trees; and the bytes that are left."""
-
-    actions: int
-    files: int
-    bytes: int
-    roots: int
-    left: int
-
-    def lines(self) -> list[str]:
-        """Say it in words."""
-        return [
-            f"freed {self.bytes / 1e6:.1f} MB: {self.files} files of {self.actions} results, "
-            f"and {self.roots} unpacked trees",
-            f"kept {self.left / 1e6:.1f} MB",
-        ]
-
-
 class Store:
     """The store of one cache directory. Safe to use from several threads and several processes at once."""
 
     def __init__(self, cache: Path) -> None:
         self.root = cache.absolute() / "store"
-        self.roots = cache.absolute() / "roots"
         self.session = session.Session(self.root / "sessions")
         self._verified: dict[str, tuple[int, int, int]] = {}
         self._trees: dict[str, Tree] = {}
         self._held: dict[Path, FileLock] = {}
-        self.known_roots: set[Path] = set()
+        self.roots = Roots(cache.absolute() / "roots", self.session, self.hold)
         self._mutex = threading.Lock()
         with machine_errors(self.root):
             for name in ("blobs", "trees", "actions", "steps", "sessions", "locks", "corrupt"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
-            self.roots.mkdir(exist_ok=True)
+            self.roots.directory.mkdir(exist_ok=True)
             self.ignores_case = (self.root / "BLOBS").exists()
             session.sweep(self.root / "sessions")
 
@@ -293,15 +274,7 @@ class Store:
 
     def materialise_cached(self, trees: Trees, *, select: tuple[str, ...] = ()) -> Path:
         """Return a shared, read-only directory that holds the trees; it stays while this process lives."""
-        from pythonbuild.engine import roots
-
-        return roots.materialise_cached(self, trees, select)
-
-    def gc(self, max_bytes: int) -> Freed:
-        """Drop the least recently used results until the store's files fit; returns what was freed."""
-        from pythonbuild.engine import collect
-
-        return collect.gc(self, max_bytes)
+        return self.roots.place(self.union(trees, select), lambda path: self.materialise(trees, path, select=select))
 
     def _place(self, entry: Entry, paths: list[Path], copy: bool) -> bool:
         """Put one verified blob at its paths; False when the blob is gone or damaged (and then set aside)."""

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from pythonbuild.config.model import Target
-from pythonbuild.cpython.readback import BuildFacts, read_build
+from pythonbuild.cpython.facts import BuildFacts
+from pythonbuild.cpython.readback import read_build
 from pythonbuild.debian.glibc_floor import parse_version
 from pythonbuild.distribution.left_out import left_out_extensions, read_record
 from pythonbuild.distribution.link_choices import read_choices, system_sonames

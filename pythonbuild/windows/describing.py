@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from pythonbuild.config.model import Pin, Source
-from pythonbuild.cpython.readback import BuildFacts, ExtensionFacts, Link, read_build
+from pythonbuild.cpython.facts import BuildFacts, ExtensionFacts, Link
+from pythonbuild.cpython.readback import read_build
 from pythonbuild.distribution import assemble, typed_json
 from pythonbuild.distribution.assemble import DistributionFacts, Licences, place_file, place_tree
 from pythonbuild.distribution.later_json import to_later

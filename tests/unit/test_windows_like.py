@@ -30,6 +30,7 @@ import json, os, sys, time
 import tests.unit.windows_like as windows_like
 windows_like.pretend()
 from pathlib import Path
+from pythonbuild.engine.collect import gc
 from pythonbuild.engine.events import Note, StepFinished, StepStarted
 from pythonbuild.engine.executor import LocalExecutor
 from pythonbuild.engine.model import InputFile, Plan, RecipeAction, Step
@@ -69,7 +70,7 @@ with Store(cache) as store:
         print(json.dumps(["done", {path: entry.kind for path, entry in tree.entries.items()},
                           (place / "tools/second").read_text(encoding="utf-8")]))
         if third.startswith("1;"):
-            print(json.dumps(["gc", store.gc(0).actions, ""]))
+            print(json.dumps(["gc", gc(store, 0).actions, ""]))
     except BuildError as error:
         print(json.dumps(["failed", [error.reason], str(error)]))
     finally:

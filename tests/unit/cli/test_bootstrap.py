@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pythonbuild import bootstrap
-from pythonbuild.bootstrap import BootstrapError
+from pythonbuild import bootstrap, virtualenv
+from pythonbuild.virtualenv import BootstrapError
 
 REPOSITORY = Path(__file__).parents[3]
 SCRIPTS = ("build-linux.py", "build-macos.py", "build-windows.py")
@@ -69,14 +69,14 @@ def test_the_scripts_refuse_an_old_python(script: str) -> None:
 def test_the_key_depends_on_requirements_and_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("one==1\n")
-    first = bootstrap.environment_key(str(requirements))
-    assert first == bootstrap.environment_key(str(requirements))
+    first = virtualenv.environment_key(str(requirements))
+    assert first == virtualenv.environment_key(str(requirements))
     assert first.startswith(str(sys.implementation.cache_tag))
     monkeypatch.setattr(sys, "base_prefix", "/elsewhere")
-    assert bootstrap.environment_key(str(requirements)) != first
+    assert virtualenv.environment_key(str(requirements)) != first
     monkeypatch.undo()
     requirements.write_text("one==2\n")
-    assert bootstrap.environment_key(str(requirements)) != first
+    assert virtualenv.environment_key(str(requirements)) != first
 
 
 def test_requirements_name_no_index_and_have_hashes() -> None:
@@ -105,7 +105,7 @@ def test_requirements_name_no_index_and_have_hashes() -> None:
     ],
 )  # fmt: skip
 def test_a_failure_is_told_in_a_few_lines(output: str, advice: str, line: str) -> None:
-    text = bootstrap.explain_failure("pip install", 1, output, 10**9)
+    text = virtualenv.explain_failure("pip install", 1, output, 10**9)
     assert text.startswith("pip install failed with status 1; ")
     assert advice in text
     assert line in text
@@ -113,25 +113,25 @@ def test_a_failure_is_told_in_a_few_lines(output: str, advice: str, line: str) -
 
 
 def test_a_venv_that_fails_for_want_of_space_says_so() -> None:
-    text = bootstrap.explain_failure("venv", 1, "Error: Command '...' returned non-zero exit status 1.", 4096)
+    text = virtualenv.explain_failure("venv", 1, "Error: Command '...' returned non-zero exit status 1.", 4096)
     assert "free some space" in text
-    assert "cannot make virtual" in bootstrap.explain_failure("venv", 1, "Error: Command '...'", 10**9)
+    assert "cannot make virtual" in virtualenv.explain_failure("venv", 1, "Error: Command '...'", 10**9)
 
 
 def test_a_python_without_venv_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(BootstrapError, match=r"^this Python has no venv module; apt install python3[.\d]*-venv$"):
-        bootstrap.make_environment(str(tmp_path / "venv/key"), "requirements.txt")
+        virtualenv.make_environment(str(tmp_path / "venv/key"), "requirements.txt")
     assert not list(tmp_path.iterdir())
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(BootstrapError, match=r"no venv module; install a whole Python 3.11 or newer"):
-        bootstrap.make_environment(str(tmp_path / "venv/key"), "requirements.txt")
+        virtualenv.make_environment(str(tmp_path / "venv/key"), "requirements.txt")
 
 
 def test_a_cache_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BootstrapError, match=r"file.*: Not a directory; give --cache-dir a directory"):
-        bootstrap.make_environment(str(tmp_path / "file/venv/key"), "requirements.txt")
+        virtualenv.make_environment(str(tmp_path / "file/venv/key"), "requirements.txt")
 
 
 def test_a_failed_install_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,9 +140,9 @@ def test_a_failed_install_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mon
             raise BootstrapError("no network")
         Path(command[-1]).mkdir(parents=True)
 
-    monkeypatch.setattr(bootstrap, "_call", call)
+    monkeypatch.setattr(virtualenv, "_call", call)
     with pytest.raises(BootstrapError, match="no network"):
-        bootstrap.make_environment(str(tmp_path / "venv/key"), "requirements.txt")
+        virtualenv.make_environment(str(tmp_path / "venv/key"), "requirements.txt")
     assert names(tmp_path / "venv") == ["lock"]
 
 
@@ -151,7 +151,7 @@ def test_a_failed_install_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mon
 DRIVER = """\
 import subprocess, sys
 sys.path.insert(0, {repository!r})
-from pythonbuild import bootstrap
+from pythonbuild import bootstrap, virtualenv
 
 WRITER = '''
 import pathlib, sys, time
@@ -167,8 +167,8 @@ def call(command, lock, name, place):
     else:  # like pip, it goes on when its parent is killed
         subprocess.run([sys.executable, "-I", "-S", "-c", WRITER, {venv!r}, sys.argv[1]], pass_fds=(lock,), check=True)
 
-bootstrap._call = call
-bootstrap.make_environment({venv!r}, "requirements.txt")
+virtualenv._call = call
+virtualenv.make_environment({venv!r}, "requirements.txt")
 """
 
 
@@ -181,7 +181,7 @@ def driver(tmp_path: Path) -> list[str]:
 
 def finished(venv: Path) -> set[str]:
     """Return who wrote the files of a finished environment."""
-    assert (venv / bootstrap.MARKER).exists()
+    assert (venv / virtualenv.MARKER).exists()
     return {(venv / str(number)).read_text() for number in range(20)}
 
 
@@ -207,7 +207,7 @@ def test_killed_at_any_moment(driver: list[str], tmp_path: Path) -> None:
 INTERRUPTED = """\
 import os, signal, sys, threading
 sys.path.insert(0, sys.argv[1])
-from pythonbuild import bootstrap
+from pythonbuild import bootstrap, virtualenv
 
 child = "import os, sys; sys.stdin.readline(); sys.exit(7)"
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
@@ -230,12 +230,12 @@ def test_stale_environments_are_removed(tmp_path: Path) -> None:
         (tmp_path / "venv" / name / "bin").mkdir(parents=True)
         (tmp_path / "venv" / name / "bin/python").touch()
         if name != "unfinished":
-            (tmp_path / "venv" / name / bootstrap.MARKER).touch()
+            (tmp_path / "venv" / name / virtualenv.MARKER).touch()
     old = time.time() - 30 * 86400
-    os.utime(tmp_path / "venv/stale" / bootstrap.MARKER, (old, old))
-    assert bootstrap.remove_stale_environments(str(tmp_path)) == ["stale", "unfinished"]
+    os.utime(tmp_path / "venv/stale" / virtualenv.MARKER, (old, old))
+    assert virtualenv.remove_stale_environments(str(tmp_path)) == ["stale", "unfinished"]
     assert names(tmp_path / "venv") == ["lock", "used"]
-    assert bootstrap.remove_stale_environments(str(tmp_path / "none")) == []
+    assert virtualenv.remove_stale_environments(str(tmp_path / "none")) == []
 
 
 # The real thing, once
@@ -245,7 +245,10 @@ def test_a_start_from_a_read_only_checkout(tmp_path: Path) -> None:
     """Make a real environment, run in it, and start again from a checkout whose files are all read-only."""
     checkout, cache = tmp_path / "checkout", tmp_path / "cache dir"
     (checkout / "pythonbuild/cli").mkdir(parents=True)
-    for name in ("build-linux.py", *(f"pythonbuild/{name}.py" for name in ("__init__", "bootstrap", "locking"))):
+    for name in (
+        "build-linux.py",
+        *(f"pythonbuild/{name}.py" for name in ("__init__", "bootstrap", "locking", "virtualenv")),
+    ):
         shutil.copy(REPOSITORY / name, checkout / name)
     (checkout / "requirements.txt").write_text("# nothing\n")
     (checkout / "pythonbuild/cli/__init__.py").touch()

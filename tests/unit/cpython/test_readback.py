@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pythonbuild.cpython.readback import Link, parse_links, read_build
+from pythonbuild.cpython.facts import Link
+from pythonbuild.cpython.readback import parse_links, read_build
 from pythonbuild.errors import DistributionError
 
 CONFIG = """struct _inittab _PyImport_Inittab[] = {

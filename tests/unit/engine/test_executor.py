@@ -11,6 +11,7 @@ import pytest
 
 from pythonbuild import host
 from pythonbuild.engine import executor
+from pythonbuild.engine.collect import gc
 from pythonbuild.engine.events import BuildStarted, Note, StepFinished, StepLine, StepProgress, StepStarted
 from pythonbuild.engine.executor import available_memory, dry_run, expected_seconds, why
 from pythonbuild.engine.keys import step_inputs
@@ -262,7 +263,7 @@ def test_dry_run_and_why(builder: Builder, tmp_path: Path) -> None:
             "zlib: parameter CFLAGS changed from '-O2' to '-O3'",
         ]
         script.write_text("one")
-        store.gc(0)
+        gc(store, 0)
         (line,) = why(plan(), store, "root")
         assert "no input has changed, but its result" in line
         with pytest.raises(PlanError, match="gone is not a step"):
@@ -306,7 +307,7 @@ def test_a_killed_build_continues(builder: Builder, tmp_path: Path) -> None:
         "root": "cached", "first": "cached", "second": "built", "third": "built",
     }  # fmt: skip
     with Store(builder.cache) as store:
-        store.gc(2**40)
+        gc(store, 2**40)
     assert leftovers(builder) == []
 
 
@@ -339,11 +340,11 @@ def test_what_nobody_goes_on_with_is_collected_after_a_week(builder: Builder) ->
     with pytest.raises(StepFailedError):
         builder.build(plan_of(step))
     with Store(builder.cache) as store:
-        store.gc(10**9)
+        gc(store, 10**9)
         assert list(builder.cache.glob("resume/*/half"))
         (used,) = builder.cache.glob("resume/*.used")
         os.utime(used, (time.time() - 8 * 86400,) * 2)
-        store.gc(10**9)
+        gc(store, 10**9)
     assert list((builder.cache / "resume").iterdir()) == []
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from pythonbuild import host
 from pythonbuild.engine import files, trees
+from pythonbuild.engine.collect import gc
 from pythonbuild.engine.files import link_symbolically, link_target, put, remove_file, remove_tree
 from pythonbuild.engine.portable import folded, led_to, refuse_unusable, why_unusable
 from pythonbuild.engine.store import Store
@@ -169,7 +170,7 @@ def test_modes_are_as_recorded(windows: None, tmp_path: Path) -> None:
         assert trees.scan(root) == store.tree(digest)
         store.verify(digest)
     with Store(tmp_path / "cache") as store:
-        assert store.gc(0).files == 2
+        assert gc(store, 0).files == 2
         assert not list((store.root / "blobs").glob("*/*"))
 
 

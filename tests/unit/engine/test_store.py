@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pythonbuild.engine import files
+from pythonbuild.engine.collect import gc
 from pythonbuild.engine.files import EPOCH, FileLock, remove_tree
 from pythonbuild.engine.store import Store
 from pythonbuild.engine.trees import scan
@@ -304,15 +305,15 @@ def test_gc_drops_the_least_recently_used(store: Store, tmp_path: Path) -> None:
             digests[key] = digest
         unpacked = builder.materialise_cached(digests["a"])
         assert builder.lookup("a" * 64)  # now the most recently used
-        freed = store.gc(0)
+        freed = gc(store, 0)
         assert (freed.actions, freed.files) == (0, 0), "a living process uses all of them"
         assert unpacked.exists()
-    freed = store.gc(250)
+    freed = gc(store, 250)
     assert (freed.actions, freed.files, freed.bytes, freed.roots, freed.left) == (1, 1, 100, 1, 210)
     assert not unpacked.exists()
     assert [key for key in "abc" if store.peek(key * 64)] == ["a", "c"]
     store.verify(digests["a"])
-    freed = store.gc(0)
+    freed = gc(store, 0)
     assert (freed.actions, freed.files, freed.left) == (2, 3, 0)
     assert "freed 0.0 MB: 3 files of 2 results" in freed.lines()[0]
     assert store.newest("a"), "history stays: it tells expected times"
@@ -328,7 +329,7 @@ def test_gc_removes_what_dead_processes_left(store: Store, tmp_path: Path) -> No
     subprocess.run([sys.executable, "-c", program, tmp_path / "cache", source], check=False,
                    cwd=Path(files.__file__).parents[2])  # fmt: skip
     assert list((store.root / "sessions").glob("*/half"))
-    assert store.gc(0).files == 1, "a tree whose process died before it was recorded is nobody's"
+    assert gc(store, 0).files == 1, "a tree whose process died before it was recorded is nobody's"
     assert not list((store.root / "sessions").glob("*/half"))
     assert not list((store.root / "sessions").glob("*.lock"))
 
@@ -354,7 +355,7 @@ def test_many_threads_and_stores_put_the_same_things_in(tmp_path: Path) -> None:
         thread.start()
     with Store(tmp_path / "cache") as collector:
         while any(thread.is_alive() for thread in threads):
-            collector.gc(0)
+            gc(collector, 0)
     for thread in threads:
         thread.join()
     assert not errors
