@@ -16,7 +16,8 @@ from pythonbuild.cpython.facts import DUMP, BuildFacts
 from pythonbuild.distribution.archive import TOP
 from pythonbuild.distribution.assemble import place_tree
 from pythonbuild.distribution.machofile import OBJECT, is_macho_content, os_version, read_slices
-from pythonbuild.distribution.objectfile import library_members, library_symbols, object_symbols
+from pythonbuild.distribution.objectfile import library_members
+from pythonbuild.distribution.symbols import library_symbols, object_symbols
 from pythonbuild.errors import DistributionError
 from pythonbuild.validation import macho
 from pythonbuild.validation.checks import Check, Remark, Subject, check, run_check

@@ -1,7 +1,5 @@
 """Reads what a linker reads: ELF objects, shared libraries, executables, and static libraries of objects.
 
-Objects for macOS (``machofile.py``) have names as those of Linux have, and whoever asks for these gets them here, too.
-
 A distribution holds some two thousand objects with a hundred thousand symbols, and the checks at the end of every
 build need the names of all of them. pyelftools builds a Python object per symbol and takes minutes for that; the few
 tables that matter here are flat arrays of fixed-size records, so ``struct`` reads them in a second or two.
@@ -333,33 +331,6 @@ def library_members(data: bytes, where: str) -> Iterator[tuple[str, memoryview]]
             yield long_name.decode("utf-8", "replace").rstrip("/"), content
         else:
             yield name.rstrip("/"), content
-
-
-def object_symbols(path: Path) -> ObjectSymbols:
-    """Return the global names of one object file: of ELF, Mach-O or COFF."""
-    return _symbols(path.read_bytes(), str(path))
-
-
-def _symbols(content: bytes | memoryview, where: str) -> ObjectSymbols:
-    from pythonbuild.distribution.cofffile import is_coff, read_coff
-    from pythonbuild.distribution.machofile import is_macho_content, macho_object_symbols
-
-    if is_macho_content(bytes(content[:8])):
-        return macho_object_symbols(content, where)
-    if is_coff(content):
-        return read_coff(content, where).symbols
-    return Elf(content, where).symbols()
-
-
-def library_symbols(path: Path) -> list[tuple[str, ObjectSymbols]]:
-    """Return member names and global names of a static library's objects; members that are no objects are left out."""
-    from pythonbuild.distribution.machofile import is_macho_content
-
-    return [
-        (name, _symbols(content, f"{path}({name})"))
-        for name, content in library_members(path.read_bytes(), str(path))
-        if bytes(content[:4]) == ELF_MAGIC or is_macho_content(bytes(content[:8]))
-    ]
 
 
 def is_elf(path: Path) -> bool:

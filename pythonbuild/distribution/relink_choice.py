@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pythonbuild.cpython.leaving_out import did_you_mean, why_indispensable
-from pythonbuild.distribution.objectfile import Elf, ObjectSymbols, is_bitcode, is_elf, library_symbols, object_symbols
+from pythonbuild.distribution.objectfile import Elf, ObjectSymbols, is_bitcode, is_elf
 from pythonbuild.distribution.relinkable import Library, Module, Relinkable
+from pythonbuild.distribution.symbols import library_symbols, object_symbols
 from pythonbuild.errors import DistributionError, UsageError
 
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)

@@ -34,11 +34,10 @@ from pythonbuild.distribution.objectfile import (
     Segment,
     is_bitcode,
     is_elf,
-    library_symbols,
-    object_symbols,
 )
 from pythonbuild.distribution.python_json import LinkChoice, PythonJson
 from pythonbuild.distribution.relink_files import RECORD
+from pythonbuild.distribution.symbols import library_symbols, object_symbols
 from pythonbuild.errors import DistributionError
 from pythonbuild.validation.description import Description
 from pythonbuild.validation.members import Members

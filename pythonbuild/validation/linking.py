@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 
 from pythonbuild.config.model import Target
-from pythonbuild.distribution.objectfile import Elf, ObjectSymbols, is_elf, library_symbols, object_symbols
+from pythonbuild.distribution.objectfile import Elf, ObjectSymbols, is_elf
 from pythonbuild.distribution.python_json import LinkEntry
+from pythonbuild.distribution.symbols import library_symbols, object_symbols
 from pythonbuild.errors import DistributionError
 
 #: Names that the linker itself defines in every program.

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from pythonbuild.distribution.objectfile import Elf, ObjectFileError, ObjectSymbols, library_members, library_symbols
+from pythonbuild.distribution.objectfile import Elf, ObjectFileError, ObjectSymbols, library_members
+from pythonbuild.distribution.symbols import library_symbols
 from tests.unit.distribution.elfmaker import make_library, make_object, make_shared
 
 LAYOUTS = [(64, "<"), (64, ">"), (32, "<"), (32, ">")]

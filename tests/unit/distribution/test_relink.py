@@ -10,7 +10,6 @@ import pytest
 
 from pythonbuild.cpython.leaving_out import RELINKED
 from pythonbuild.distribution.later_json import FORMATS, to_later
-from pythonbuild.distribution.objectfile import library_symbols
 from pythonbuild.distribution.relink_choice import Addition, RelinkError, Wishes, choose, parse_addition
 from pythonbuild.distribution.relink_files import installed_tables, named_files, place_additions, remove_unused
 from pythonbuild.distribution.relink_forms import Made, newer_of, read_relinkable, rewrite
@@ -18,6 +17,7 @@ from pythonbuild.distribution.relink_link import inittab_text, link
 from pythonbuild.distribution.relink_tools import CompilerError, last_lines, machine_compiler
 from pythonbuild.distribution.relink_trial import try_out
 from pythonbuild.distribution.relinkable import MAIN_OBJECT, PROGRAM_LDFLAGS, Library, Relinkable
+from pythonbuild.distribution.symbols import library_symbols
 from pythonbuild.distribution.typed_json import JsonFormatError
 from pythonbuild.errors import UsageError
 from tests.unit.distribution.compilers import FakeCompiler

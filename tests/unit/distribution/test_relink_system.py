@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from pythonbuild.debian.glibc_floor import Library, Symbol
-from pythonbuild.distribution.objectfile import library_symbols
 from pythonbuild.distribution.relink_choice import RelinkError
 from pythonbuild.distribution.relink_system import assembly, chosen_symbols, make_stubs, version_script
 from pythonbuild.distribution.staticlib import write_library
+from pythonbuild.distribution.symbols import library_symbols
 from pythonbuild.distribution.symbolversions import Imports, read_imports
 from pythonbuild.errors import DistributionError
 from tests.unit.distribution.compilers import FakeCompiler
