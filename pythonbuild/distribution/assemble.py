@@ -29,7 +29,7 @@ from pythonbuild.config.model import Pin, Source, Target
 from pythonbuild.cpython.facts import BuildFacts, ExtensionFacts, Link
 from pythonbuild.cpython.readback import read_build
 from pythonbuild.distribution import typed_json
-from pythonbuild.distribution.binaries import crt_features, symbol_visibility
+from pythonbuild.distribution.binaries import crt_features, object_format, symbol_visibility
 from pythonbuild.distribution.later_json import to_later
 from pythonbuild.distribution.link_choices import SHIPPED, system_sonames, write_choices
 from pythonbuild.distribution.profile import read_profile
@@ -127,7 +127,8 @@ def assemble(
     licences.place([_CPYTHON, *libraries.recipes()])
     tcl = _tcl_scripts(top / "install")
     shutil.copyfile(Path(__file__).with_name(_RUN_TESTS), top / "build" / _RUN_TESTS)
-    document = _document(build, facts, core, extensions, libraries, licences, tcl, read_profile(top))
+    objects = object_format(top / "build" / build.inittab_object)
+    document = _document(build, facts, core, extensions, libraries, licences, tcl, read_profile(top), objects)
     write_choices(top, document.python_stdlib, document.link_choices)
     if facts.interpreter is not None:
         document = replace(document, interpreter=_interpreter(top, document, facts.interpreter))
@@ -331,7 +332,7 @@ def _tcl_scripts(install: Path) -> tuple[str, ...]:
 
 def _document(build: BuildFacts, facts: DistributionFacts, core: CoreEntry, extensions: Mapping[str, ExtensionEntry],
               libraries: _Libraries, licences: Licences, tcl: tuple[str, ...],
-              profile: ProfileEntry | None) -> PythonJson:  # fmt: skip
+              profile: ProfileEntry | None, objects: str) -> PythonJson:  # fmt: skip
     major_minor = ".".join(build.version.split(".")[:2])
     abi = f"python{major_minor}{build.variables.get('ABIFLAGS', '')}"
     target = facts.target
@@ -352,6 +353,7 @@ def _document(build: BuildFacts, facts: DistributionFacts, core: CoreEntry, exte
             inittab_object=f"build/{build.inittab_object}",
             inittab_source=f"build/{build.inittab_source}",
             inittab_cflags=build.inittab_cflags,
+            object_file_format=objects,
             main_object=f"build/{build.main_object}",
             program_ldflags=(*build.program_ldflags, *facts.ldflags),
             library_ldflags=(*build.library_ldflags, *facts.ldflags),

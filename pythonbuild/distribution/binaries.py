@@ -10,8 +10,9 @@ import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from pythonbuild.distribution.bitcode import read_bitcode
 from pythonbuild.distribution.machofile import is_macho, read_slices
-from pythonbuild.distribution.objectfile import Dynamic, Elf, is_elf
+from pythonbuild.distribution.objectfile import Dynamic, Elf, is_bitcode, is_elf
 from pythonbuild.errors import DistributionError
 
 #: The symbol that stands for all of the interpreter's own.
@@ -38,6 +39,13 @@ def features_of(files: Iterable[Dynamic | None]) -> tuple[str, ...]:
     if not versions:
         return ()
     return ("glibc-dynamic", f"glibc-max-symbol-version:{'.'.join(map(str, max(versions)))}")
+
+
+def object_format(path: Path) -> str:
+    """Return ``object_file_format`` of an object. Bitcode is read by the same LLVM or a newer one: it says which."""
+    if is_bitcode(path):
+        return f"llvm-bitcode:{read_bitcode(path.read_bytes(), path.name).version}"
+    return "mach-o" if is_macho(path) else "elf"
 
 
 def symbol_visibility(interpreter: Path) -> str:

@@ -340,6 +340,6 @@ def is_elf(path: Path) -> bool:
 
 
 def is_bitcode(path: Path) -> bool:
-    """Tell whether an object is LLVM bitcode (-flto), whose symbols no ELF reader can see."""
+    """Tell whether an object is LLVM bitcode (-flto)."""
     with path.open("rb") as file:
         return file.read(4) in BITCODE_MAGICS

@@ -1,12 +1,13 @@
-"""The names that a linker sees, in objects and static libraries for any system: ELF, Mach-O or COFF."""
+"""The names that a linker sees, in objects and static libraries for any system: ELF, Mach-O, COFF or LLVM bitcode."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from pythonbuild.distribution.bitcode import bitcode_symbols
 from pythonbuild.distribution.cofffile import is_coff, read_coff
 from pythonbuild.distribution.machofile import is_macho_content, macho_object_symbols
-from pythonbuild.distribution.objectfile import ELF_MAGIC, Elf, ObjectSymbols, library_members
+from pythonbuild.distribution.objectfile import BITCODE_MAGICS, ELF_MAGIC, Elf, ObjectSymbols, library_members
 
 
 def object_symbols(path: Path) -> ObjectSymbols:
@@ -19,11 +20,13 @@ def library_symbols(path: Path) -> list[tuple[str, ObjectSymbols]]:
     return [
         (name, _symbols(content, f"{path}({name})"))
         for name, content in library_members(path.read_bytes(), str(path))
-        if bytes(content[:4]) == ELF_MAGIC or is_macho_content(bytes(content[:8]))
+        if bytes(content[:4]) in (ELF_MAGIC, *BITCODE_MAGICS) or is_macho_content(bytes(content[:8]))
     ]
 
 
 def _symbols(content: bytes | memoryview, where: str) -> ObjectSymbols:
+    if bytes(content[:4]) in BITCODE_MAGICS:
+        return bitcode_symbols(content, where)
     if is_macho_content(bytes(content[:8])):
         return macho_object_symbols(content, where)
     if is_coff(content):

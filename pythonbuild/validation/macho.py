@@ -10,6 +10,8 @@ import posixpath
 from collections.abc import Iterator
 
 from pythonbuild.config.model import DarwinRules
+from pythonbuild.distribution.binaries import object_format
+from pythonbuild.distribution.bitcode import read_bitcode
 from pythonbuild.distribution.machofile import (
     LIBRARY,
     OBJECT,
@@ -69,8 +71,8 @@ def architecture(subject: Subject) -> Iterator[str]:
 
 @check("macho-objects", "every object and every member of a static library is for the target's processor")
 def objects(subject: Subject) -> Iterator[str]:
-    """Each ``.o`` file, and each object in the ``.a`` files, is a relocatable Mach-O object for the target's processor.
-    LLVM bitcode is let pass in builds with link-time optimisation.
+    """Each ``.o`` file, and each object in the ``.a`` files, is a relocatable Mach-O object for the target's processor,
+    or, in builds with link-time optimisation, LLVM bitcode for it. PYTHON.json says what CPython's objects are.
     """
     subject.require_target()
     wanted = _rules(subject).minimum_os
@@ -79,6 +81,8 @@ def objects(subject: Subject) -> Iterator[str]:
         if bytes(content[:4]) in BITCODE_MAGICS:
             if not bitcode:
                 yield f"{name}: LLVM bitcode in a build without link-time optimisation"
+            elif (arch := read_bitcode(content, name).arch) not in wanted:
+                yield f"{name}: is for {arch}, expected {' and '.join(wanted)}"
         elif not is_macho_content(bytes(content[:8])):
             yield f"{name}: no Mach-O file"
         else:
@@ -87,6 +91,12 @@ def objects(subject: Subject) -> Iterator[str]:
                     yield f"{name}: is for {arch}, expected {' and '.join(wanted)}"
                 elif kind != OBJECT:
                     yield f"{name}: no relocatable object (Mach-O type {kind})"
+    if subject.description.document is not None:
+        info = subject.document.build_info
+        found = sorted({object_format(subject.top / path) for path in info.core.objs})
+        if found != [info.object_file_format]:
+            told = f"build_info.object_file_format: is {info.object_file_format}"
+            yield f"{told}, the core's objects are {', '.join(found)}"
 
 
 @check("macho-minimum-os", "no program or library asks for a newer macOS than the target's oldest")

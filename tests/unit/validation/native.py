@@ -91,6 +91,7 @@ class MacBench(NativeBench):
         self.write(LIBPYTHON, make_libpython())
         self.write(MODULE, make_module())
         text = (self.top / "PYTHON.json").read_text(encoding="utf-8")
+        text = text.replace('"object_file_format": "elf"', '"object_file_format": "mach-o"')
         self.write("PYTHON.json", text.replace("x86_64-unknown-linux-gnu", self.target.triple))
 
 

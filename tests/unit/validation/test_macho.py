@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pythonbuild.config.model import Target
 from pythonbuild.distribution.archive import pack
+from pythonbuild.distribution.symbols import object_symbols
+from tests.unit.distribution.bitcodemaker import make_bitcode
 from tests.unit.distribution.elfmaker import make_library, make_object
 from tests.unit.distribution.machomaker import (
     ANYWHERE,
@@ -49,6 +53,25 @@ def put(path: str, content: bytes | str) -> Spoil:
     return lambda bench: bench.write(path, content)
 
 
+def edit(change: Callable[[dict[str, Any]], object]) -> Spoil:
+    """Change PYTHON.json."""
+
+    def spoil(bench: NativeBench) -> None:
+        plain = json.loads((bench.top / "PYTHON.json").read_text(encoding="utf-8"))
+        change(plain)
+        bench.write("PYTHON.json", json.dumps(plain))
+
+    return spoil
+
+
+def both(first: Spoil, second: Spoil) -> Spoil:
+    def spoil(bench: NativeBench) -> None:
+        first(bench)
+        second(bench)
+
+    return spoil
+
+
 def library(name: str, version: str = "1.0.0") -> bytes:
     """Return a module that needs another library, too."""
     return make_module(libraries=[(SYSTEM, "1.0.0"), ("@rpath/libpython3.13.dylib", "1.0.0"), (name, version)])
@@ -64,6 +87,8 @@ _SIGNATURE = GOOD.index(struct.pack("<II", 0x1D, 16))
 _FIRST_SIZE = 32 + 4
 _END = struct.unpack_from("<I", GOOD, _SIGNATURE + 8)[0]
 NCURSES = "/usr/lib/libncurses.5.4.dylib"
+
+FOREIGN_BITCODE = make_bitcode(["_x"], triple="x86_64-apple-macosx10.15.0")
 
 #: (what is spoilt, the check that must see it, words of its finding)
 CASES: dict[str, tuple[Spoil, str, str]] = {
@@ -92,6 +117,15 @@ CASES: dict[str, tuple[Spoil, str, str]] = {
     "a program among the objects": (put("build/Modules/more.o", GOOD), "macho-objects", "more.o: no relocatable obj"),
     "bitcode nobody asked for": (put("build/Modules/more.o", b"\xde\xc0\x17\x0b" + b"\0" * 40), "macho-objects",
                                  "more.o: LLVM bitcode in a build without link-time"),
+    "bitcode for another processor": (
+        both(edit(lambda plain: plain.update(build_options="lto")), put("build/Modules/more.o", FOREIGN_BITCODE)),
+        "macho-objects", "more.o: is for x86_64, expected arm64"),
+    "damaged bitcode": (
+        both(edit(lambda plain: plain.update(build_options="lto")), put("build/Modules/more.o", FOREIGN_BITCODE[:90])),
+        "macho-objects", "more.o: damaged LLVM bitcode"),
+    "objects that are not what is said": (
+        edit(lambda plain: plain["build_info"].update(object_file_format="elf")), "macho-objects",
+        "build_info.object_file_format: is elf, the core's objects are mach-o"),
     "a newer macOS": (put(PYTHON, make_interpreter(minimum_os="11.0.1")), "macho-minimum-os",
                       f"{PYTHON}: needs macOS 11.0.1, the target's oldest is 11.0"),
     "a newer macOS, said in the old way": (put(PYTHON, make_interpreter(minimum_os="12.3", old_version=True)),
@@ -160,6 +194,20 @@ def test_right(bench: MacBench) -> None:
             assert result.findings == ("the target's system is macos: no ELF files",), name
     assert results["elf-glibc-floor"].findings == ("the target's C library is libSystem",)
     assert results["pe-imports"].findings == ("the target's system is macos: no PE files",)
+
+
+def test_bitcode_of_a_build_with_lto(bench: MacBench) -> None:
+    """Its names are known as those of machine code are: what a dependency defines, and CPython does not."""
+    for path in sorted((bench.top / "build").rglob("*.o")):
+        symbols = object_symbols(path)
+        names = (sorted(part) for part in (symbols.defined, symbols.undefined, symbols.weak_undefined))
+        bench.write(path.relative_to(bench.top).as_posix(), make_bitcode(*names))
+    edit(lambda plain: plain.update(build_options="lto"))(bench)
+    edit(lambda plain: plain["build_info"].update(object_file_format="llvm-bitcode:22.1.8"))(bench)
+    report = bench.run()
+    assert report.ok, report.lines()
+    bench.write(PYTHON, make_interpreter(exports=[*API, "SSL_new"]))
+    assert_only(bench.run(), "macho-exports", f"{PYTHON}: exports SSL_new of build/lib/libssl.a")
 
 
 @pytest.mark.parametrize(
