@@ -15,8 +15,9 @@ from pythonbuild.config.model import Target
 from pythonbuild.cpython.facts import DUMP, BuildFacts
 from pythonbuild.distribution.archive import TOP
 from pythonbuild.distribution.assemble import place_tree
+from pythonbuild.distribution.bitcode import read_bitcode
 from pythonbuild.distribution.machofile import OBJECT, is_macho_content, os_version, read_slices
-from pythonbuild.distribution.objectfile import library_members
+from pythonbuild.distribution.objectfile import BITCODE_MAGICS, library_members
 from pythonbuild.distribution.symbols import library_symbols, object_symbols
 from pythonbuild.errors import DistributionError
 from pythonbuild.validation import macho
@@ -69,12 +70,16 @@ def objects(subject: Subject) -> Iterator[str]:
     rules = subject.target.darwin
     if rules is None:
         raise DistributionError(f"{subject.target.triple} is not macOS'")
-    silent = total = 0
+    silent = total = bitcode = 0
     for path in sorted(subject.top.rglob("*.[ao]")):
         data, name = path.read_bytes(), path.relative_to(subject.top).as_posix()
         members = [(name, memoryview(data))] if path.suffix == ".o" else library_members(data, name)
         for member, content in members:
             where = name if member == name else f"{name}({member})"
+            if bytes(content[:4]) in BITCODE_MAGICS:
+                total, bitcode = total + 1, bitcode + 1
+                yield from _bitcode_findings(bytes(content), where, rules.minimum_os)
+                continue
             if not is_macho_content(bytes(content[:8])):
                 yield f"{where}: no Mach-O object"
                 continue
@@ -89,7 +94,18 @@ def objects(subject: Subject) -> Iterator[str]:
                     yield f"{where}: is for {part.platform} {part.minimum_os}, the target's oldest is {oldest}"
     if not total:
         yield "there are no objects"
-    yield Remark(f"{total} objects, {silent} of them do not say for which macOS they are")
+    if total and bool(bitcode) != ("lto" in str(subject.description.plain.get("build_options", ""))):
+        yield f"{bitcode} objects are LLVM bitcode, which those of CPython are with lto, and only then"
+    yield Remark(f"{total} objects, {bitcode} of them LLVM bitcode, {silent} do not say for which macOS they are")
+
+
+def _bitcode_findings(content: bytes, where: str, minimum_os: Mapping[str, str]) -> Iterator[str]:
+    """Compare the triple that bitcode is for with the target."""
+    found = read_bitcode(content, where)
+    system, version = found.oldest_system
+    oldest = minimum_os.get(found.arch, "")
+    if not oldest or system != "macosx" or os_version(version) > os_version(oldest):
+        yield f"{where}: LLVM bitcode for {found.triple}, the target's oldest is {oldest or ', '.join(minimum_os)}"
 
 
 @check("cross-build", "CPython's build is whole: each of its modules was compiled, and is in the inittab")

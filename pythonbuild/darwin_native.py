@@ -39,6 +39,7 @@ def find_compiler(target: Target) -> AppleCompiler:
         raise MachineError("the SDK of macOS is too old", found=f"{sdk_version} ({sdk})",
                            expected=f"{oldest} or newer", advice="update Apple's Command Line Tools")  # fmt: skip
     clang, clangxx = _xcrun("--find", "clang"), _xcrun("--find", "clang++")
+    profdata = _xcrun("--find", "llvm-profdata")
     told = _output((clang, "--version"))
     version = re.search(r"clang version (\d[\w.]*)(?: \(([\w.-]+)\))?", told)
     if version is None:
@@ -50,7 +51,8 @@ def find_compiler(target: Target) -> AppleCompiler:
                                   " libtool")  # fmt: skip
     return AppleCompiler(
         clang, clangxx, sdk, sdk_name=f"macosx{sdk_version}", sdk_version=sdk_version,
-        clang_version=" ".join(filter(None, version.groups())), autotools=str(Path(autoreconf).parent),
+        clang_version=" ".join(filter(None, version.groups())), profdata=profdata,
+        autotools=str(Path(autoreconf).parent),
     )  # fmt: skip
 
 

@@ -52,7 +52,8 @@ _CHECK_CODE = (*VALIDATE_CODE, "darwin_plan.py", "cross_check.py")
 class AppleCompiler:
     """Which compiler and SDK ``macos-toolchain`` names: file names, versions, all that its key is to know.
 
-    ``autotools`` is the directory of autoreconf and its kin, which macOS has not got.
+    ``profdata`` is llvm-profdata, which is in no directory of programs; ``autotools`` the directory of autoreconf and
+    its kin, which macOS has not got.
     """
 
     clang: str
@@ -61,11 +62,13 @@ class AppleCompiler:
     sdk_name: str = ""
     sdk_version: str = ""
     clang_version: str = ""
+    profdata: str = ""
     autotools: str = ""
 
     def parameters(self) -> Mapping[str, str]:
         return {"CLANG": self.clang, "CLANGXX": self.clangxx, "SDK": self.sdk, "SDK_NAME": self.sdk_name,
-                "SDK_VERSION": self.sdk_version, "CLANG_VERSION": self.clang_version}  # fmt: skip
+                "SDK_VERSION": self.sdk_version, "CLANG_VERSION": self.clang_version,
+                "PROFDATA": self.profdata}  # fmt: skip
 
 
 #: Clang in the root filesystem, with the SDK that ``macos-sdk`` makes.

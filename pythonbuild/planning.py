@@ -202,11 +202,12 @@ def _on_dependencies(inputs: PlanInputs, recipe_name: str, needs: Sequence[str])
     if inputs.link:
         files = sorted({soname for name in inputs.link for soname in inputs.sonames(name).values()})
         environment = {**environment, "SONAMES": " ".join(files)}
+    shared, system = bool(inputs.link), inputs.target.os
     return Step(
         name=f"{recipe_name}-{interpreter.version}",
         action=RecipeAction(DRIVER, root=root_of(inputs.target)),
         needs=tuple(needs),
-        files=shared_files(inputs.project, recipe) if inputs.link else recipe_files(inputs.project, recipe),
+        files=shared_files(inputs.project, recipe) if shared else recipe_files(inputs.project, recipe, system),
         sources=(interpreter.file,),
         parameters=environment,
         target=inputs.target.triple,

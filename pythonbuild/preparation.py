@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from pythonbuild.config.links import check_names
 from pythonbuild.config.locks import load_lock, write_lock
 from pythonbuild.config.model import Lock, LockedPackage, Pin, Target, Toolchain
+from pythonbuild.config.native_targets import CROSS
 from pythonbuild.config.options import FREETHREADED, check_options, check_version
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
@@ -121,7 +122,7 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
     check_options("--options", options, target.options)
     check_names(project.recipes, dict(request.link))
     files = Files(fetcher, cached_bases)
-    profile = _profile(request, options, toolchain)
+    profile = choose_profile(request, options, toolchain)
     if not request.python_source:
         check_version("--options", options, _selected(request, project).candidates[0].version)
     interpreter = choose_interpreter(request, project, fetcher, sink, settle=settle)
@@ -188,6 +189,11 @@ def find_left_out(request: Request, project: Project, version: str, target: Targ
     return left_out
 
 
+#: What to do where a toolchain cannot do what the target has.
+_FOR_CLANG = "PGO and LTO are Clang's: leave out --cc gcc"
+_OTHER_OPTIONS = {CROSS: "a profile is trained by running what was compiled, which only a Mac can"}
+
+
 def choose_options(request: Request, target: Target, toolchain: Toolchain, sink: EventSink) -> str:
     able = [option for option in target.options if option in toolchain.options or not toolchain.options]
     if request.optimized:
@@ -195,13 +201,16 @@ def choose_options(request: Request, target: Target, toolchain: Toolchain, sink:
         return able[-1]
     base = request.options.removeprefix(f"{FREETHREADED}+")
     if base in target.options and base not in able:
-        raise UsageError(f"--options: {toolchain.name} cannot do that", found=request.options,
-                         expected=f"one of {', '.join(able)}",
-                         advice="PGO and LTO are Clang's: leave out --cc gcc")  # fmt: skip
+        raise UsageError(
+            f"--options: {toolchain.name} cannot do that",
+            found=request.options,
+            expected=f"one of {', '.join(able)}",
+            advice=_OTHER_OPTIONS.get(toolchain.kind, _FOR_CLANG),
+        )
     return request.options
 
 
-def _profile(request: Request, options: str, toolchain: Toolchain) -> PinnedFile | None:
+def choose_profile(request: Request, options: str, toolchain: Toolchain) -> PinnedFile | None:
     """Return the profile that the request names: the file itself, or a copy of the one in an archive."""
     if request.profile is None:
         return None

@@ -15,7 +15,7 @@ from pythonbuild.config.links import sonames
 from pythonbuild.config.locks import load_root_description
 from pythonbuild.config.model import Lock, LockedPackage, Pin, Recipe, RootDescription, Source, Target, Toolchain
 from pythonbuild.config.project import Project
-from pythonbuild.config.recipes import SHARED, recipes_on, with_needs
+from pythonbuild.config.recipes import MACOS, SHARED, recipes_on, with_needs
 from pythonbuild.cpython.leaving_out import LeftOut
 from pythonbuild.distribution.toolchain_archive import Manifest
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, PinnedFile, RecipeAction, Step
@@ -166,6 +166,7 @@ def recipe_step(inputs: PlanInputs, recipe: Recipe, before: Sequence[str] = (),
     sources = [PinnedFile(pin.filename, pin.sha256, partial(inputs.files.pin, pin))] if pin else []
     shared = recipe.shared if recipe.name in inputs.link else None
     given = inputs.target.environment if environment is None else environment
+    files = shared_files(inputs.project, recipe) if shared else recipe_files(inputs.project, recipe, inputs.target.os)
     parameters = script_environment(inputs.target, recipe, source, pin.version if pin else "", sources[:1], given)
     if recipe.lock:
         sources += locked_files(inputs.files, inputs.locks[recipe.lock])
@@ -176,7 +177,7 @@ def recipe_step(inputs: PlanInputs, recipe: Recipe, before: Sequence[str] = (),
         name=recipe.name,
         action=RecipeAction(DRIVER, root=root_of(inputs.target)),
         needs=tuple(dict.fromkeys([*before, *needs])),
-        files=shared_files(inputs.project, recipe) if shared else recipe_files(inputs.project, recipe),
+        files=files,
         sources=tuple(sources),
         parameters=parameters,
         target=inputs.target.triple,
@@ -191,12 +192,24 @@ def root_of(target: Target) -> str:
     return "root" if target.root else ""
 
 
-def recipe_files(project: Project, recipe: Recipe) -> tuple[InputFile, ...]:
+def recipe_files(project: Project, recipe: Recipe, system: str = "linux") -> tuple[InputFile, ...]:
+    """Return the files of an ordinary build on an operating system. Where the recipe has a script of its own for it,
+    that stands in for the ordinary one, which it may run as static.sh.
+    """
     files = [InputFile(name, project.unix / "recipes" / name) for name in ("driver.sh", "functions.sh")]
-    files += [file for file in _files_below(recipe.directory, "") if PurePosixPath(file.name).parts[0] != SHARED]
+    files += [
+        file for file in _files_below(recipe.directory, "") if PurePosixPath(file.name).parts[0] not in (SHARED, MACOS)
+    ]
     for path in recipe.includes:
         files += _files_below(path, f"{path.name}/") if path.is_dir() else [InputFile(path.name, path)]
+    own = recipe.directory / MACOS / "build.sh"
+    if system == MACOS and own.is_file():
+        files = [*_ordinary_as_static(files), InputFile("build.sh", own)]
     return tuple(files)
+
+
+def _ordinary_as_static(files: Sequence[InputFile]) -> list[InputFile]:
+    return [replace(file, name="static.sh") if file.name == "build.sh" else file for file in files]
 
 
 def _files_below(directory: Path, prefix: str) -> list[InputFile]:
@@ -208,11 +221,9 @@ def shared_files(project: Project, recipe: Recipe) -> tuple[InputFile, ...]:
     """Return the files of a build with shared libraries: its script stands in for the ordinary one, which it may run
     as static.sh, and shared.sh is what all of them have in common.
     """
-    ordinary = [replace(file, name="static.sh") if file.name == "build.sh" else file
-                for file in recipe_files(project, recipe)]  # fmt: skip
     own = sorted(path for path in (recipe.directory / SHARED).iterdir() if path.is_file())
     return (
-        *ordinary,
+        *_ordinary_as_static(recipe_files(project, recipe)),
         InputFile("shared.sh", project.unix / "recipes" / "shared.sh"),
         *(InputFile("shared.yml" if path.name == "recipe.yml" else path.name, path) for path in own),
     )

@@ -28,6 +28,7 @@ from pythonbuild.preparation import (
     cached_bases,
     choose_interpreter,
     choose_options,
+    choose_profile,
     find_left_out,
     load_locks,
     prepare,
@@ -90,6 +91,7 @@ def _prepared(request: Request, project: Project, fetcher: Fetcher, sink: EventS
     options = choose_options(request, target, toolchain, sink)
     check_options("--options", options, target.options)
     files = Files(fetcher, cached_bases)
+    profile = choose_profile(request, options, toolchain)
     interpreter = choose_interpreter(request, project, fetcher, sink)
     check_version("--options", options, interpreter.version)
     inputs = PlanInputs(
@@ -102,6 +104,7 @@ def _prepared(request: Request, project: Project, fetcher: Fetcher, sink: EventS
         files=files,
         archives=request.archives,
         python_json=request.python_json,
+        profile=profile,
         profile_task=request.profile_task,
         tag=request.tag,
         left_out=find_left_out(request, project, interpreter.version, target, sink),

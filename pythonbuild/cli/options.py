@@ -260,8 +260,8 @@ COMMANDS = (
         " checks for programs of macOS over the result. Nothing is published: it shows that recipes and flags are"
         " right. Only the dependencies named, if any are. Without --target-triple for aarch64-apple-darwin."
         " docs/building-macos.rst",
-        ("--python", "--python-source", "--target-triple", "--environment", "--jobs", "--steps-at-once", "--keep-going",
-         "--cache-dir", *_SOURCES, "--log-format", "--json"),
+        ("--python", "--python-source", "--target-triple", "--options", "--environment", "--jobs", "--steps-at-once",
+         "--keep-going", "--cache-dir", *_SOURCES, "--log-format", "--json"),
         "[DEPENDENCY]…",
         platform="macos",
     ),

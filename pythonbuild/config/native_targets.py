@@ -75,9 +75,10 @@ def load_macos_toolchains(path: Path, linux: Mapping[str, Target]) -> Mapping[st
     Raises ConfigError naming file and key.
     """
     found = {}
+    known = dict.fromkeys(option for target in load_macos_targets(path).values() for option in target.options)
     for name, node in _macos(path)["toolchains"].items():
         kind, _, compiler = name.partition(":")
-        keys = node.mapping(required=["environment"], optional=["built_on"])
+        keys = node.mapping(required=["environment"], optional=["built_on", "options"])
         if kind not in MACOS_KINDS or not compiler:
             raise node.fail("malformed name", found=name, expected=f"{' or '.join(MACOS_KINDS)}, a colon, the compiler")
         if (kind == CROSS) != ("built_on" in keys):
@@ -85,7 +86,9 @@ def load_macos_toolchains(path: Path, linux: Mapping[str, Target]) -> Mapping[st
         on = keys["built_on"].choice(*linux) if "built_on" in keys else ""
         compiler, _, series = compiler.partition("-")
         root = linux[on].root if on else ""
-        toolchain = Toolchain(name, kind, compiler, series, root, environment=keys["environment"].text_map())
+        options = tuple(node.choice(*known) for node in keys["options"].elements()) if "options" in keys else ()
+        toolchain = Toolchain(name, kind, compiler, series, root, environment=keys["environment"].text_map(),
+                              options=options)  # fmt: skip
         found[name] = MacosToolchain(toolchain, on)
     return found
 

@@ -3,7 +3,8 @@
 What a recipe does is a script of bash (``build.sh``), and for Windows, where there is none, of Python (``build.py``).
 
 A folder ``shared`` in it, with a ``recipe.yml`` and a ``build.sh`` of its own, is how the same package is built as
-shared libraries (:mod:`pythonbuild.config.links`). The ordinary build does not see that folder.
+shared libraries (:mod:`pythonbuild.config.links`). The ordinary build does not see that folder. A folder ``macos`` has
+the ``build.sh`` of a recipe that has one of its own there.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from pythonbuild.config.model import Recipe, SharedBuild
 
 _DEFAULT_WEIGHT = 30.0
 _DEFAULT_MEMORY = 512
+#: The folder of a recipe that says how it is built on macOS where it differs, and the name of that system.
+MACOS = "macos"
 #: The systems besides Linux that recipes are for.
-_SYSTEMS = ("macos",)
+_SYSTEMS = (MACOS,)
 #: The folder of a recipe that says how shared libraries are built, and what a soname looks like.
 SHARED = "shared"
 _SONAME = re.compile(r"lib[\w.+{}-]+\.so(\.\d+)*")

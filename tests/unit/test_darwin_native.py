@@ -46,7 +46,7 @@ class Mac:
 case "$3 $4" in
     "--show-sdk-path ") echo /Library/Developer/CommandLineTools/SDKs/MacOSX.sdk ;;
     "--show-sdk-version ") echo {version} ;;
-    "--find clang" | "--find clang++") echo "{self.directory}/$4" ;;
+    "--find clang" | "--find clang++" | "--find llvm-profdata") echo "{self.directory}/$4" ;;
     *) exit 64 ;;
 esac""")  # fmt: skip
 
@@ -61,7 +61,7 @@ def test_what_is_found_is_told(mac: Mac) -> None:
     assert compiler.parameters() == {
         "CLANG": f"{mac.directory}/clang", "CLANGXX": f"{mac.directory}/clang++",
         "SDK": "/Library/Developer/CommandLineTools/SDKs/MacOSX.sdk", "SDK_NAME": "macosx15.2", "SDK_VERSION": "15.2",
-        "CLANG_VERSION": "16.0.0 clang-1600.0.26.6",
+        "CLANG_VERSION": "16.0.0 clang-1600.0.26.6", "PROFDATA": f"{mac.directory}/llvm-profdata",
     }  # fmt: skip
 
 

@@ -27,7 +27,8 @@ from pythonbuild.recipe_steps import Interpreter, PlanInputs
 
 PROJECT = Project(Path(__file__).parents[2])
 CATALOGUE = read_modules(PROJECT.unix / "extension-modules.yml")
-COMPILER = AppleCompiler("/clt/clang", "/clt/clang++", "/clt/MacOSX.sdk", "macosx15.2", "15.2", "16", "/opt/brew/bin")
+COMPILER = AppleCompiler("/clt/clang", "/clt/clang++", "/clt/MacOSX.sdk", "macosx15.2", "15.2", "16",
+                         "/clt/llvm-profdata", "/opt/brew/bin")  # fmt: skip
 VERSIONS = ("3.11.2", "3.13.5", "3.14.10")
 
 
@@ -41,13 +42,14 @@ class NoFiles:
         raise AssertionError(package)
 
 
-def plan_inputs(toolchain: str, version: str = "3.13.5", triple: str = "aarch64-apple-darwin") -> PlanInputs:
+def plan_inputs(toolchain: str, version: str = "3.13.5", triple: str = "aarch64-apple-darwin",
+                options: str = "noopt") -> PlanInputs:  # fmt: skip
     chosen = PROJECT.macos_toolchains[toolchain]
     target = compiled_on(PROJECT.macos_targets[triple], chosen, PROJECT.targets)
     source = PROJECT.sources["cpython-" + ".".join(version.split(".")[:2])]
     file = PinnedFile("Python.tar.xz", "ab" * 32, lambda: Path("/nowhere"))
     locks = {name: load_lock(PROJECT.unix / "locks" / f"{name}.yml") for name in lock_names(PROJECT, target)}
-    return PlanInputs(PROJECT, target, chosen.toolchain, "noopt", Interpreter(version, source, file), locks, NoFiles())
+    return PlanInputs(PROJECT, target, chosen.toolchain, options, Interpreter(version, source, file), locks, NoFiles())
 
 
 def native(version: str = "3.13.5", compiler: AppleCompiler = COMPILER) -> Plan:
@@ -106,6 +108,33 @@ def test_another_sdk_or_compiler_builds_anew() -> None:
         for compiler in (COMPILER, replace(COMPILER, sdk_version="15.3"), replace(COMPILER, clang_version="17"))
     }
     assert len(keys) == 3
+
+
+@pytest.mark.parametrize("options", ["pgo", "pgo+lto", "freethreaded+pgo+lto"])
+def test_a_mac_trains_and_uses_a_profile(options: str) -> None:
+    plan = make_native_plan(plan_inputs("native:clang", options=options), COMPILER)
+    profile = "cpython-profile-3.13.5" + ("-freethreaded" if options.startswith("free") else "")
+    train, build = plan.step(profile), plan.step(f"cpython-3.13.5-{options}")
+    assert profile in build.needs
+    assert {"macos-toolchain", "openssl", "setup-cpython-3.13.5"} <= set(train.needs), "its modules are trained, too"
+    assert train.parameters["BUILD_OPTIONS"] == options.removesuffix("+lto")
+    assert plan.step("macos-toolchain").parameters["PROFDATA"] == "/clt/llvm-profdata"
+
+
+def test_lto_needs_no_profile_and_builds_dependencies_once() -> None:
+    plain, lto = native(), make_native_plan(plan_inputs("native:clang", options="lto"), COMPILER)
+    assert not [name for name in names(lto) if "profile" in name]
+    for name in names(plain) & set(PROJECT.recipes):
+        assert plain.step(name).parameters == lto.step(name).parameters, name
+
+
+def test_cpython_has_a_script_of_its_own_on_macos() -> None:
+    recipe = PROJECT.unix / "recipes/cpython"
+    for plan in (native(), cross()):
+        files = {file.name: file.path for file in plan.step("cpython-3.13.5-noopt").files}
+        assert files["build.sh"] == recipe / "macos/build.sh"
+        assert files["static.sh"] == recipe / "build.sh"
+        assert not [name for name in files if "/" in name and name.startswith("macos")]
 
 
 def test_linux_compiles_in_a_root_and_runs_nothing_of_it() -> None:

@@ -7,6 +7,7 @@
 #   SDK              its directory; words of the shell, read when the compiler runs
 #   SDK_NAME, SDK_VERSION, CLANG_VERSION
 #                    what they are, where the plan has asked
+#   PROFDATA         llvm-profdata's file, where a profile can be trained
 bin=$OUT/tools/bin
 mkdir -p "$bin" "$OUT/tools/lib"
 options="-isysroot \"$SDK\" --target=$DARWIN_ARCH-apple-macosx$MACOSX_DEPLOYMENT_TARGET -fstack-protector-strong"
@@ -38,8 +39,13 @@ END
         CLANG_VERSION=$("$CLANG" --version | sed -n 's/.*clang version \([0-9.]*\).*/\1/p')
         SDK_VERSION=$(cat "$STEP_TOOLS/sdk/version") SDK_NAME=macosx$SDK_VERSION
         ;;
-    # What those who link our objects are told.
-    *) printf '%s\n' "-Wl,-headerpad_max_install_names" > "$bin/$TARGET_TRIPLE.cfg" ;;
+    *)
+        # What those who link our objects are told.
+        printf '%s\n' "-Wl,-headerpad_max_install_names" > "$bin/$TARGET_TRIPLE.cfg"
+        # Recipes and configure scripts look for it by its name.
+        printf '%s\n' '#!/bin/sh' "exec \"$PROFDATA\" \"\$@\"" > "$bin/llvm-profdata"
+        chmod 755 "$bin/llvm-profdata"
+        ;;
 esac
 printf '%s\n' '#!/bin/sh' "exec \"$CLANG\" $options \"\$@\"" > "$bin/$TARGET_TRIPLE-clang"
 printf '%s\n' '#!/bin/sh' "exec \"$CLANGXX\" $options \"\$@\"" > "$bin/$TARGET_TRIPLE-clang++"

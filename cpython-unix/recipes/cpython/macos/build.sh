@@ -1,0 +1,64 @@
+# shellcheck shell=bash
+# CPython for macOS: the ordinary build, which tells the compiler and the linker of LTO and of the profile as those of
+# Linux want it. Objects for LTO hold the compiler's form alone there (Mach-O knows no fat objects), all flags for LTO
+# that are left are those of CPython's configure.
+
+# knows OPTION: whether the compiler's LLVM has an option. Which of them Apple's has, it tells nobody.
+knows() {
+    $CC -mllvm "$1" -x c -c - -o "$STEP_BUILD/known.o" <<< 'int known;' 2> /dev/null
+}
+
+# known_flags FLAG...: those of the ordinary build's flags that this compiler and Mach-O have.
+known_flags() {
+    local kept=()
+    while [ $# -gt 0 ]; do
+        case $1 in
+            -ffat-lto-objects | -fsplit-machine-functions) ;;
+            -mllvm)
+                if knows "$2"; then kept+=("$1" "$2"); fi
+                shift
+                ;;
+            -Wl,-mllvm,*) if knows "${1#-Wl,-mllvm,}"; then kept+=("$1"); fi ;;
+            *) kept+=("$1") ;;
+        esac
+        shift
+    done
+    echo "${kept[*]-}"
+}
+
+make() {
+    local words=() word
+    for word in "$@"; do
+        case $word in
+            # What only this build would run is of no use where it cannot be run, and each is a whole link with LTO.
+            _bootstrap_python) [ "$BUILD" = "$HOST" ] || return 0 ;;
+        esac
+        case $word in
+            CFLAGS_NODIST=* | LDFLAGS_NODIST=*)
+                # shellcheck disable=SC2086 # a list of words
+                words+=("${word%%=*}=$(known_flags ${word#*=})")
+                ;;
+            # link.py orders functions by an option of ELF's linkers.
+            LINKCC=*/link.py\ *) ;;
+            *) words+=("$word") ;;
+        esac
+    done
+    command make "${words[@]}"
+}
+
+# configure asks for an llvm-ar. The one of the Command Line Tools is called ar, and stands here on every Mac.
+[ "$BUILD" != "$HOST" ] || export ac_cv_path_LLVM_AR=/usr/bin/ar
+
+# The patch that lets configure compile for macOS elsewhere is of 3.13, where a variable got another name. Until then
+# configure insists on a readelf of the target, which it never runs for macOS.
+case $SOURCE_VERSION in
+    3.11.* | 3.12.*)
+        if [ "$BUILD" != "$HOST" ]; then
+            edit configure 's/_host_cpu/_host_ident/g'
+            export READELF=llvm-readelf
+        fi
+        ;;
+esac
+
+# shellcheck source=cpython-unix/recipes/cpython/build.sh
+. "$STEP_RECIPE/static.sh"
