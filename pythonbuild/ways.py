@@ -89,7 +89,7 @@ def _prepared(request: Request, project: Project, fetcher: Fetcher, sink: EventS
     toolchain = chosen.toolchain
     target = compiled_on(find_macos_target(project.macos_targets, request.target_triple), chosen, project.targets)
     options = choose_options(request, target, toolchain, sink)
-    check_options("--options", options, target.options)
+    check_options("--options", options, toolchain.options or target.options)
     files = Files(fetcher, cached_bases)
     profile = choose_profile(request, options, toolchain)
     interpreter = choose_interpreter(request, project, fetcher, sink)

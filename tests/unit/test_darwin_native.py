@@ -40,13 +40,13 @@ class Mac:
     def clang(self, says: str = APPLE_CLANG) -> None:
         self.program("clang", f"cat << 'END'\n{says}\nEND")
 
-    def xcrun(self, version: str = "15.2") -> None:
+    def xcrun(self, version: str = "15.2", tools: str = "clang | clang++ | llvm-profdata") -> None:
         self.program("xcrun", f"""
 [ "$1 $2" = "--sdk macosx" ] || {{ echo "xcrun: error: unexpected $*" >&2; exit 64; }}
 case "$3 $4" in
     "--show-sdk-path ") echo /Library/Developer/CommandLineTools/SDKs/MacOSX.sdk ;;
     "--show-sdk-version ") echo {version} ;;
-    "--find clang" | "--find clang++" | "--find llvm-profdata") echo "{self.directory}/$4" ;;
+    "--find "*) case "$4" in {tools}) echo "{self.directory}/$4" ;; *) exit 72 ;; esac ;;
     *) exit 64 ;;
 esac""")  # fmt: skip
 
@@ -142,6 +142,14 @@ def test_a_compiler_that_is_no_clang(mac: Mac) -> None:
 def test_a_compiler_that_cannot_be_run(mac: Mac) -> None:
     (mac.directory / "clang").chmod(0o644)
     assert "clang: cannot be run" in one_line("aarch64-apple-darwin", MachineError)
+
+
+def test_no_llvm_profdata(mac: Mac) -> None:
+    """Without it there are no profiles, also of zlib and bzip2."""
+    mac.xcrun(tools="clang | clang++")
+    text = one_line("aarch64-apple-darwin", MachineError)
+    assert "--find llvm-profdata: failed" in text
+    assert "xcode-select --install" in text
 
 
 def test_no_autotools(mac: Mac, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pythonbuild.config.model import Target
-from pythonbuild.config.native_targets import load_macos_targets, load_windows_targets
+from pythonbuild.config.native_targets import load_macos_targets, load_macos_toolchains, load_windows_targets
 from pythonbuild.config.project import Project
 from pythonbuild.config.targets import find_target
 from pythonbuild.errors import ConfigError, UsageError
@@ -75,6 +75,20 @@ def test_wrong_files(
     path.write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
         load(path)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("options: [debug, noopt, lto]\n", "options: [debug, bolt]\n",
+     "toolchains.cross:clang-22.options[1]: unknown value: found 'bolt', expected one of debug, noopt, lto, pgo"),
+    ("    built_on: x86_64-unknown-linux-gnu\n", "", "built_on is what a cross compiler has, and no other"),
+])  # fmt: skip
+def test_wrong_toolchains(tmp_path: Path, old: str, new: str, message: str) -> None:
+    text = (REPOSITORY / MACOS).read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "targets.yml").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_macos_toolchains(tmp_path / "targets.yml", PROJECT.targets)
     assert message in str(caught.value)
 
 

@@ -138,3 +138,19 @@ def test_another_series_configure_can_be_patched(build: Build) -> None:
     done = build.run("noopt", version="3.12.1")
     assert done.returncode != 0
     assert "nothing in configure is changed by" in done.stderr
+
+
+def test_llvm_profdata_is_found_by_its_name(tmp_path: Path) -> None:
+    """What macos-toolchain makes on a Mac: Apple's is in no directory that PATH names."""
+    profdata = tmp_path / "Command Line Tools/llvm-profdata"
+    profdata.parent.mkdir()
+    profdata.write_text('#!/bin/sh\nprintf "%s;" "$@"\n')
+    profdata.chmod(0o755)
+    environment = {
+        "PATH": os.environ["PATH"], "OUT": str(tmp_path), "TOOLCHAIN": "native:clang", "TARGET_TRIPLE": MAC,
+        "DARWIN_ARCH": "arm64", "MACOSX_DEPLOYMENT_TARGET": "11.0", "CLANG": "/clt/clang", "CLANGXX": "/clt/clang++",
+        "SDK": "/sdk", "SDK_NAME": "macosx15", "SDK_VERSION": "15", "CLANG_VERSION": "16", "PROFDATA": str(profdata),
+    }  # fmt: skip
+    subprocess.run(["bash", "-eu", str(RECIPES / "macos-toolchain/build.sh")], env=environment, check=True)
+    words = [str(tmp_path / "tools/bin/llvm-profdata"), "merge", "a b"]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "merge;a b;"
