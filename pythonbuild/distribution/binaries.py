@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from pythonbuild.distribution.bitcode import read_bitcode
+from pythonbuild.distribution.bitcode import bitcode_producer
 from pythonbuild.distribution.machofile import is_macho, read_slices
 from pythonbuild.distribution.objectfile import Dynamic, Elf, is_bitcode, is_elf
 from pythonbuild.errors import DistributionError
@@ -44,7 +44,7 @@ def features_of(files: Iterable[Dynamic | None]) -> tuple[str, ...]:
 def object_format(path: Path) -> str:
     """Return ``object_file_format`` of an object. Bitcode is read by the same LLVM or a newer one: it says which."""
     if is_bitcode(path):
-        return f"llvm-bitcode:{read_bitcode(path.read_bytes(), path.name).version}"
+        return f"llvm-bitcode:{bitcode_producer(path.read_bytes(), path.name)}"
     return "mach-o" if is_macho(path) else "elf"
 
 

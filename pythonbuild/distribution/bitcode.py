@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pythonbuild.distribution.objectfile import BITCODE_MAGICS, ObjectFileError, ObjectSymbols
@@ -39,18 +40,10 @@ class BitcodeSymbol:
 
 @dataclass(frozen=True)
 class Bitcode:
-    """``producer`` names the compiler as it does itself (``LLVM22.1.8``, ``APPLE_1_1600.0.26.6_0``), ``triple`` what it
-    compiled for. ``symbols`` are the global ones.
-    """
+    """``triple`` is what it was compiled for; ``symbols`` are the global ones."""
 
-    producer: str
     triple: str
     symbols: tuple[BitcodeSymbol, ...]
-
-    @property
-    def version(self) -> str:
-        """The compiler's version as PYTHON.json has it: LLVM's own releases have no other name in it."""
-        return self.producer.removeprefix("LLVM")
 
     @property
     def arch(self) -> str:
@@ -65,19 +58,31 @@ class Bitcode:
 
 def read_bitcode(data: bytes | memoryview, where: str) -> Bitcode:
     """Return what a file says of itself. ``where`` names it in errors. Raises ObjectFileError."""
-    try:
-        content = _unwrapped(bytes(data))
-        blobs: dict[int, bytes] = {}
-        producer = ""
-        for block, body in _blocks(content):
-            if block == _IDENTIFICATION:
-                producer = producer or "".join(map(chr, _record(body, 1)))
-            elif block in (_STRTAB, _SYMTAB):
-                blobs.setdefault(block, bytes(_record(body, 1)))
-        if not producer or len(blobs) != 2:
+    with _told_as(where):
+        blobs = {number: bytes(_record(body, 1)) for number, body in _blocks(data) if number in (_STRTAB, _SYMTAB)}
+        if len(blobs) != 2:
             raise ObjectFileError(f"{where}: LLVM bitcode without a table of symbols", advice="compile it with -flto")
-        return Bitcode(producer, *_table(blobs[_SYMTAB], blobs[_STRTAB], where))
-    except (struct.error, IndexError, ValueError, UnicodeDecodeError) as error:
+        return Bitcode(*_table(blobs[_SYMTAB], blobs[_STRTAB], where))
+
+
+def bitcode_producer(data: bytes | memoryview, where: str) -> str:
+    """Return what the compiler calls itself: ``22.1.8`` (LLVM's own releases), ``APPLE_1_1600.0.26.6_0``.
+
+    Raises ObjectFileError.
+    """
+    with _told_as(where):
+        names = ("".join(map(chr, _record(body, 1))) for number, body in _blocks(data) if number == _IDENTIFICATION)
+        name = next(names, "")
+        if not name:
+            raise ValueError("no compiler is named")
+        return name.removeprefix("LLVM")
+
+
+@contextmanager
+def _told_as(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (struct.error, IndexError, ValueError) as error:
         raise ObjectFileError(f"{where}: damaged LLVM bitcode", found=str(error)) from error
 
 
@@ -175,9 +180,9 @@ class _Body:
     width: int
 
 
-def _blocks(data: bytes) -> Iterator[tuple[int, _Body]]:
+def _blocks(data: bytes | memoryview) -> Iterator[tuple[int, _Body]]:
     """Yield number and body of each of the outermost blocks."""
-    bits = _Bits(data, 32)
+    bits = _Bits(_unwrapped(bytes(data)), 32)
     while bits.left >= 32:
         if bits.fixed(2) != _ENTER_SUBBLOCK:
             raise ValueError("no block where one is expected")

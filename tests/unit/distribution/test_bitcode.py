@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pythonbuild.distribution.binaries import object_format
-from pythonbuild.distribution.bitcode import read_bitcode
+from pythonbuild.distribution.bitcode import bitcode_producer, read_bitcode
 from pythonbuild.distribution.objectfile import ObjectFileError
 from pythonbuild.distribution.symbols import library_symbols, object_symbols
 from tests.unit.distribution.bitcodemaker import make_bitcode
@@ -21,8 +21,9 @@ SAMPLE = make_bitcode(["_PyInit_x"], ["_malloc"], ["_maybe"], hidden=["_secret"]
 
 @pytest.mark.parametrize("wrapped", [True, False])
 def test_who_wrote_it_and_for_what(wrapped: bool) -> None:
-    found = read_bitcode(make_bitcode(["_a"], wrapped=wrapped), "a.o")
-    assert (found.producer, found.version) == ("LLVM22.1.8", "22.1.8")
+    content = make_bitcode(["_a"], wrapped=wrapped)
+    assert bitcode_producer(content, "a.o") == "22.1.8"
+    found = read_bitcode(content, "a.o")
     assert (found.triple, found.arch, found.oldest_system) == (
         "arm64-apple-macosx11.0.0",
         "arm64",
@@ -41,7 +42,14 @@ def test_systems_of_triples(triple: str, system: tuple[str, str]) -> None:
 
 
 def test_apple_s_compiler_has_a_name_of_its_own() -> None:
-    assert read_bitcode(make_bitcode(producer="APPLE_1_1600.0.26.6_0"), "a.o").version == "APPLE_1_1600.0.26.6_0"
+    content = make_bitcode(producer="APPLE_1_1600.0.26.6_0", with_table=False)
+    assert bitcode_producer(content, "a.o") == "APPLE_1_1600.0.26.6_0"
+
+
+@pytest.mark.parametrize("content", [make_bitcode(wrapped=False)[:8], b"BC\xc0\xde"])
+def test_no_compiler_at_all(content: bytes) -> None:
+    with pytest.raises(ObjectFileError, match=r"a\.o: damaged LLVM bitcode"):
+        bitcode_producer(content, "a.o")
 
 
 def test_global_names_only(tmp_path: Path) -> None:

@@ -49,13 +49,18 @@ make() {
 # configure asks for an llvm-ar. The one of the Command Line Tools is called ar, and stands here on every Mac.
 [ "$BUILD" != "$HOST" ] || export ac_cv_path_LLVM_AR=/usr/bin/ar
 
-# The patch that lets configure compile for macOS elsewhere is of 3.13, where a variable got another name. Until then
-# configure insists on a readelf of the target, which it never runs for macOS.
+# The patch that lets configure compile for macOS elsewhere is of 3.13, where a variable got another name. Before, configure
+# insists on a readelf of the target, which it never runs for macOS, and asks the machine for its processor, for a variable
+# that only frameworks are linked with: any of those it knows will do.
 case $SOURCE_VERSION in
     3.11.* | 3.12.*)
         if [ "$BUILD" != "$HOST" ]; then
             edit configure 's/_host_cpu/_host_ident/g'
             export READELF=llvm-readelf
+            # shellcheck disable=SC2016 # configure's
+            if grep -q 'case `/usr/bin/arch` in' configure; then
+                edit configure 's|case `/usr/bin/arch` in|case i386 in|'
+            fi
         fi
         ;;
 esac
