@@ -122,13 +122,16 @@ def _table(table: bytes, strings: bytes, where: str) -> tuple[str, tuple[Bitcode
         raise ObjectFileError(f"{where}: LLVM bitcode with a table of symbols of another format",
                               found=f"version {words[0]}", expected=f"1 to {_VERSIONS[-1]}")  # fmt: skip
     begin, count = words[7:9]
+    triple = text(*words[11:13])
+    # What C calls a name is what everybody asks for, as of Mach-O.
+    mark = "_" if "-apple-" in triple else ""
     symbols = []
     for index in range(count):
         name, name_size, *_, flags = _SYMBOL.unpack_from(table, begin + _SYMBOL.size * index)
         if flags & _GLOBAL and not flags & _FORMAT_SPECIFIC:
-            symbols.append(BitcodeSymbol(text(name, name_size), not flags & _UNDEFINED, bool(flags & _WEAK),
-                                         flags & 3 == _HIDDEN))  # fmt: skip
-    return text(*words[11:13]), tuple(symbols)
+            called = text(name, name_size).removeprefix(mark)
+            symbols.append(BitcodeSymbol(called, not flags & _UNDEFINED, bool(flags & _WEAK), flags & 3 == _HIDDEN))
+    return triple, tuple(symbols)
 
 
 class _Bits:

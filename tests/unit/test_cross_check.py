@@ -40,9 +40,9 @@ def test_objects_of_the_target(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("content", "options", "findings"), [
-    (make_bitcode(["_Py_Main"], triple="arm64-apple-macosx11.0.0"), "lto", ()),
-    (make_bitcode(["_Py_Main"]), "noopt", (NOT_HERE,)),
-    (make_macho_object(["_Py_Main"]), "lto", (NOT_HERE.replace("1", "0", 1),)),
+    (make_bitcode(["Py_Main"], triple="arm64-apple-macosx11.0.0"), "lto", ()),
+    (make_bitcode(["Py_Main"]), "noopt", (NOT_HERE,)),
+    (make_macho_object(["Py_Main"]), "lto", (NOT_HERE.replace("1", "0", 1),)),
 ])  # fmt: skip
 def test_cpython_is_bitcode_with_lto_and_only_then(
     tmp_path: Path, content: bytes, options: str, findings: tuple[str, ...]

@@ -88,8 +88,9 @@ def make_bitcode(
     triple: str = "arm64-apple-macosx11.0.0", producer: str = "LLVM22.1.8", version: int = 4, wrapped: bool = True,
     with_table: bool = True,
 ) -> bytes:  # fmt: skip
-    """Return a file of bitcode with these symbols; ``hidden`` and ``local`` ones are defined, too."""
+    """Return a file of bitcode with these symbols of C; ``hidden`` and ``local`` ones are defined, too."""
     strings = b""
+    mark = "_" if "-apple-" in triple else ""
 
     def place(text: str) -> tuple[int, int]:
         nonlocal strings
@@ -98,7 +99,11 @@ def make_bitcode(
 
     kinds = [(defined, _GLOBAL), (undefined, _GLOBAL | _UNDEFINED), (weak, _GLOBAL | _UNDEFINED | _WEAK),
              (hidden, _GLOBAL | _HIDDEN), (local, 0), (intrinsic, _GLOBAL | _UNDEFINED | _FORMAT_SPECIFIC)]  # fmt: skip
-    rows = [struct.pack("<6I", *place(name), 0, 0, 0xFFFFFFFF, flags) for names, flags in kinds for name in names]
+    rows = [
+        struct.pack("<6I", *place(name if names is intrinsic else mark + name), 0, 0, 0xFFFFFFFF, flags)
+        for names, flags in kinds
+        for name in names
+    ]
     header = [version, *place(producer), 0, 0, 0, 0, 76, len(rows), 0, 0, *place(triple), *place("x.c"), 0, 0, 0, 0]
     table = _blob(25, struct.pack("<19I", *header) + b"".join(rows)) if with_table else b""
     content = b"BC\xc0\xde" + _identification(producer) + _block(8, b"\0" * 8, 3) + table + _blob(23, strings)

@@ -15,13 +15,13 @@ from tests.unit.distribution.bitcodemaker import make_bitcode
 from tests.unit.distribution.elfmaker import make_library, make_object
 from tests.unit.distribution.machomaker import make_macho_object
 
-SAMPLE = make_bitcode(["_PyInit_x"], ["_malloc"], ["_maybe"], hidden=["_secret"], local=["_static"],
+SAMPLE = make_bitcode(["PyInit_x"], ["malloc"], ["maybe"], hidden=["secret"], local=["static"],
                       intrinsic=["llvm.memcpy"])  # fmt: skip
 
 
 @pytest.mark.parametrize("wrapped", [True, False])
 def test_who_wrote_it_and_for_what(wrapped: bool) -> None:
-    content = make_bitcode(["_a"], wrapped=wrapped)
+    content = make_bitcode(["a"], wrapped=wrapped)
     assert bitcode_producer(content, "a.o") == "22.1.8"
     found = read_bitcode(content, "a.o")
     assert (found.triple, found.arch, found.oldest_system) == (
@@ -55,21 +55,28 @@ def test_no_compiler_at_all(content: bytes) -> None:
 def test_global_names_only(tmp_path: Path) -> None:
     (tmp_path / "x.o").write_bytes(SAMPLE)
     symbols = object_symbols(tmp_path / "x.o")
-    assert symbols.defined == {"_PyInit_x", "_secret"}
-    assert symbols.visible == {"_PyInit_x"}
-    assert symbols.undefined == {"_malloc"}
-    assert symbols.weak_undefined == {"_maybe"}
+    assert symbols.defined == {"PyInit_x", "secret"}
+    assert symbols.visible == {"PyInit_x"}
+    assert symbols.undefined == {"malloc"}
+    assert symbols.weak_undefined == {"maybe"}
+
+
+def test_names_are_those_of_c_on_every_system() -> None:
+    for triple in ("arm64-apple-macosx11.0.0", "x86_64-unknown-linux-gnu"):
+        content = make_bitcode(["Py_Main", "_Py_Gid_Converter"], triple=triple)
+        assert {symbol.name for symbol in read_bitcode(content, "x.o").symbols} == {"Py_Main", "_Py_Gid_Converter"}
+        assert (b"__Py_Gid_Converter" in content) == ("apple" in triple)
 
 
 def test_members_of_a_static_library(tmp_path: Path) -> None:
-    (tmp_path / "libx.a").write_bytes(make_library({"x.o": SAMPLE, "y.o": make_macho_object(["_y"])}))
+    (tmp_path / "libx.a").write_bytes(make_library({"x.o": SAMPLE, "y.o": make_macho_object(["y"])}))
     found = {name: symbols.defined for name, symbols in library_symbols(tmp_path / "libx.a")}
-    assert found == {"x.o": {"_PyInit_x", "_secret"}, "y.o": {"_y"}}
+    assert found == {"x.o": {"PyInit_x", "secret"}, "y.o": {"y"}}
 
 
 @pytest.mark.parametrize(("content", "called"), [
     (SAMPLE, "llvm-bitcode:22.1.8"),
-    (make_macho_object(["_y"]), "mach-o"),
+    (make_macho_object(["y"]), "mach-o"),
     (make_object(["y"]), "elf"),
 ])  # fmt: skip
 def test_what_python_json_calls_it(tmp_path: Path, content: bytes, called: str) -> None:
@@ -91,7 +98,7 @@ def test_what_cannot_be_read(content: bytes, message: str) -> None:
 
 
 def test_it_may_end_anywhere() -> None:
-    plain = make_bitcode(["_a"], wrapped=False)
+    plain = make_bitcode(["a"], wrapped=False)
     for end in range(4, len(plain) - 4, 4):
         with pytest.raises(ObjectFileError):
             read_bitcode(plain[:end], "x.o")

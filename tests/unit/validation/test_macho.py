@@ -88,7 +88,7 @@ _FIRST_SIZE = 32 + 4
 _END = struct.unpack_from("<I", GOOD, _SIGNATURE + 8)[0]
 NCURSES = "/usr/lib/libncurses.5.4.dylib"
 
-FOREIGN_BITCODE = make_bitcode(["_x"], triple="x86_64-apple-macosx10.15.0")
+FOREIGN_BITCODE = make_bitcode(["x"], triple="x86_64-apple-macosx10.15.0")
 
 #: (what is spoilt, the check that must see it, words of its finding)
 CASES: dict[str, tuple[Spoil, str, str]] = {
