@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: Commands that plan a build.
 _PLANNING = ("", "why", "verify-reproducible")
 #: Commands that run what was built in root filesystems of Linux, or make toolchains there.
-_LINUX_ONLY = ("relink", "toolchain", "verify-reproducible")
+_LINUX_ONLY = ("relink", "toolchain")
 
 
 def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> int | None:
