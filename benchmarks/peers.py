@@ -206,7 +206,8 @@ class Rooms:
         python = path.resolve()
         if "usr" in (parent.name for parent in python.parents):
             bench = other_bench(Bench(self._environment, root, digest, work, ""), python)
-            return Peer(str(path), bench.python, self._environment, bench.root, bench.root_digest, work, bench.mounts)
+            return Peer(str(path), bench.python, self._environment, bench.root or root, bench.root_digest, work,
+                        bench.mounts)  # fmt: skip
         if python.parent.name != "bin":
             raise UsageError(f"{path}: where is its installation?", expected="DIRECTORY/bin/python3")
         return Peer(str(path), f"{TREE}/bin/{python.name}", self._environment, root, digest, work,

@@ -13,9 +13,11 @@ it needs and writes lies below one directory, its *place*::
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -25,12 +27,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from pythonbuild import host
 from pythonbuild.config.request import Request
 from pythonbuild.errors import BuildError, UsageError
 
 #: Of the caller's variables these never reach a build: they are flags, or they change the program or its language.
 _DROPPED = ("PYTHON", "LC_", "LANG", "GITHUB_")
-_ENTRY = "build-linux.py"
+#: Where Windows' programs look for a user's own files, as others do in HOME.
+_WINDOWS_HOMES = ("USERPROFILE", "APPDATA", "LOCALAPPDATA")
 _SYSTEM_PYTHON = "/usr/bin/python3"
 _PATIENCE = 60
 
@@ -54,13 +58,16 @@ class User:
 
 def myself() -> User:
     """Return this process's user; the program runs with this process's own interpreter."""
-    import pwd  # not on Windows, where this module is only imported
+    python = (sys.executable, "-I", "-X", "utf8")
+    if host.WINDOWS:
+        return User(getpass.getuser(), python)
+    import pwd
 
     try:
         name = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         name = "no name"
-    return User(f"{name} ({os.getuid()})", (sys.executable, "-I", "-X", "utf8"))
+    return User(f"{name} ({os.getuid()})", python)
 
 
 def nobodies() -> Iterator[User]:
@@ -81,7 +88,10 @@ def nobodies() -> Iterator[User]:
 
 @dataclass(frozen=True)
 class Conditions:
-    """Everything about a build that must not matter. ``cores`` None means all that this process may use."""
+    """Everything about a build that must not matter. ``cores`` None means all that this process may use.
+
+    ``checkout_name`` is the checkout's directory in the place, ``script`` the name of its entry script.
+    """
 
     place: Path
     user: User
@@ -91,10 +101,16 @@ class Conditions:
     variables: Mapping[str, str]
     cores: int | None = None
     file_time: int | None = None
+    checkout_name: str = "checkout"
+    script: str = "build-linux.py"
 
     @property
     def checkout(self) -> Path:
-        return self.place / "checkout"
+        return self.place / self.checkout_name
+
+    @property
+    def entry(self) -> str:
+        return str(self.checkout / self.script)
 
     @property
     def cache(self) -> Path:
@@ -107,7 +123,10 @@ class Conditions:
     def all_variables(self) -> dict[str, str]:
         """Return the environment of the build's process."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
-        return {**kept, "HOME": str(self.place / "home"), "TMPDIR": str(self.place / "tmp"), **self.variables}
+        homes = _WINDOWS_HOMES if host.WINDOWS else ("HOME",)
+        temporary = ("TEMP", "TMP") if host.WINDOWS else ("TMPDIR",)
+        own = {**dict.fromkeys(homes, str(self.place / "home")), **dict.fromkeys(temporary, str(self.place / "tmp"))}
+        return {**kept, **own, **self.variables}
 
 
 @dataclass(frozen=True)
@@ -176,6 +195,7 @@ def give(place: Path, user: User) -> None:
 
 def remove(path: Path) -> None:
     """Remove a directory with read-only ones in it, or nothing."""
+    path = host.extended(path)
     for directory, folders, _ in os.walk(path):
         for name in folders:
             if not (Path(directory) / name).is_symlink():
@@ -185,7 +205,7 @@ def remove(path: Path) -> None:
 
 def can_build(conditions: Conditions) -> str:
     """Return "" when the user can build here, else why not; found out by asking the command itself."""
-    command = [*conditions.user.python, str(conditions.checkout / _ENTRY), "doctor", "--environment",
+    command = [*conditions.user.python, conditions.entry, "doctor", "--environment",
                conditions.environment, "--cache-dir", str(conditions.cache)]  # fmt: skip
     try:
         done = subprocess.run(command, **_circumstances(conditions), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -198,8 +218,11 @@ def can_build(conditions: Conditions) -> str:
 
 def _circumstances(conditions: Conditions) -> dict[str, Any]:
     user = conditions.user
-    wishes: dict[str, Any] = {"cwd": conditions.place, "env": conditions.all_variables(), "umask": conditions.umask,
+    wishes: dict[str, Any] = {"cwd": conditions.place, "env": conditions.all_variables(),
                               "stdin": subprocess.DEVNULL}  # fmt: skip
+    if host.WINDOWS:  # a group of its own, which can be told to end
+        return {**wishes, "creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+    wishes["umask"] = conditions.umask
     if user.uid is not None:
         wishes |= {"user": user.uid, "group": user.gid, "extra_groups": list(user.groups)}
     return wishes
@@ -208,7 +231,7 @@ def _circumstances(conditions: Conditions) -> dict[str, Any]:
 def build_elsewhere(conditions: Conditions, request: Request, note: Callable[[str], None]) -> Built:
     """Build as the request says under these conditions; ``note`` is told the progress. Raises ElsewhereError."""
     began, clock = time.time(), time.monotonic()
-    command = [*conditions.user.python, str(conditions.checkout / _ENTRY), *flags(conditions, request)]
+    command = [*conditions.user.python, conditions.entry, *flags(conditions, request)]
     log = _Log(note)
     with (
         (conditions.place / "events.jsonl").open("wb") as events,
@@ -261,10 +284,12 @@ def flags(conditions: Conditions, request: Request) -> list[str]:
 @contextmanager
 def _fewer_cores(cores: int | None) -> Iterator[None]:
     """Let a process started meanwhile use only so many cores."""
+    if cores is None:
+        yield
+        return
     usable = os.sched_getaffinity(0)
     try:
-        if cores is not None:
-            os.sched_setaffinity(0, sorted(usable)[:cores])
+        os.sched_setaffinity(0, sorted(usable)[:cores])
         yield
     finally:
         os.sched_setaffinity(0, usable)
@@ -274,7 +299,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     """End a build that is still running, as its user would: it ends its steps itself."""
     if process.poll() is not None:
         return
-    process.terminate()
+    if host.WINDOWS:  # terminate() would leave the virtual environment's Python, which is a child
+        process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
+    else:
+        process.terminate()
     try:
         process.wait(_PATIENCE)
     except subprocess.TimeoutExpired:

@@ -2,6 +2,9 @@
 
 Or once, to compare with an archive that somebody else has built. docs/reproducibility.rst tells what that proves.
 
+On macOS and Windows, where steps run on the machine itself, both builds run there, and it is their places that differ:
+what a path gets into is what can go wrong there.
+
 What cannot be varied here is not: the verification's remarks say so. The clock is one of those things: wall-clock time
 has no namespace, and a library put before the C library would be a change of the environment that is to be tested. So
 the second build runs later, in a time zone in which it is always another day, on files of another time.
@@ -19,6 +22,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pythonbuild import host
+from pythonbuild.config.native_targets import find_macos_target
 from pythonbuild.config.options import long_options
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
@@ -54,6 +59,9 @@ _LONG_AGO = 981173106
 _STRAY = {"CC": "false", "CFLAGS": "-O0 -DSTRAY", "LDFLAGS": "-Wl,--no-such-flag", "SOURCE_DATE_EPOCH": "1"}
 _PLAIN = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "<+14>-14"}
 _ODD = {"LANG": "tr_TR.UTF-8", "LC_ALL": "tr_TR.UTF-8", "TZ": "<-11>11", **_STRAY}
+#: Windows' C library knows time zones of three letters only, and its compiler and linker have variables for flags.
+_WINDOWS_STRAY = {**_STRAY, "CL": "/DSTRAY", "LINK": "/OPT:NOREF"}
+_WINDOWS_PLAIN, _WINDOWS_ODD = {**_PLAIN, "TZ": "AAA-14"}, {**_ODD, "TZ": "BBB11", **_WINDOWS_STRAY}
 #: On fewer cores than these, leaving one out would make the build much longer.
 _MANY_CORES = 4
 
@@ -98,6 +106,9 @@ def verify(wishes: Wishes, sink: EventSink) -> Verification:
     """Build and compare. Raises UsageError for what cannot be asked for, ElsewhereError when a build fails."""
     if wishes.against:
         wishes = replace(wishes, request=as_described(wishes.request, wishes.against, wishes.given))
+    if wishes.request.system == "windows" and _needs_profile(wishes.request):
+        raise UsageError("verify-reproducible: a build for Windows trains anew each time, and is another one each time",
+                         found=wishes.request.options, expected="--options noopt or static+noopt")  # fmt: skip
     wishes = _with_full_archive(wishes)
     with _workplace(wishes, sink) as work:
         remarks: list[str] = []
@@ -140,9 +151,13 @@ def as_described(request: Request, archive: Path, given: Set[str]) -> Request:
         options=request.options if "options" in given else document.build_options,
         python_json=document.version,
         link=request.link if "link" in given else _links(document),
-        **({} if given & {"toolchain", "toolchain_archive", "stages", "cc"} else _toolchain(document)),
+        **({} if given & _TOOLCHAIN_WISHES or request.system == "windows" else _toolchain(document)),
         **({} if given & {"without", "no_tests", "no_tk"} else record_of(archive).wishes()),
     )
+
+
+#: The fields that say how a toolchain is chosen. There is nothing to choose for Windows.
+_TOOLCHAIN_WISHES = frozenset({"toolchain", "toolchain_archive", "stages", "cc"})
 
 
 def _toolchain(document: PythonJson) -> dict[str, Any]:
@@ -154,7 +169,10 @@ def _toolchain(document: PythonJson) -> dict[str, Any]:
 
 
 def _known_options(request: Request) -> tuple[str, ...]:
-    return find_target(Project(request.repository).targets, request.target_triple).options
+    project = Project(request.repository, request.system)
+    if request.system == "macos":
+        return find_macos_target(project.macos_targets, request.target_triple).options
+    return find_target(project.targets, request.target_triple).options
 
 
 def _named(path: Path) -> ArchiveName | None:
@@ -180,7 +198,9 @@ def _workplace(wishes: Wishes, sink: EventSink) -> Iterator[Path]:
         yield wishes.work
         return
     wishes.request.cache.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix="verify-", dir=wishes.request.cache))
+    # Paths on Windows are short, so this one is.
+    prefix = "v-" if host.WINDOWS else "verify-"
+    work = Path(tempfile.mkdtemp(prefix=prefix, dir=wishes.request.cache))
     work.chmod(0o755)  # another user works in it
     try:
         yield work
@@ -199,7 +219,16 @@ def _workplace(wishes: Wishes, sink: EventSink) -> Iterator[Path]:
 def _remove_bulk(work: Path) -> None:
     """Remove the stores and all that can be had again; archives, logs and differing members stay."""
     for place in (path for path in work.iterdir() if path.is_dir()):
-        for name in ("checkout", "home", "tmp", "cache/store", "cache/downloads", "cache/venv", "cache/work"):
+        for name in (
+            "checkout",
+            *_CHECKOUTS,
+            "home",
+            "tmp",
+            "cache/store",
+            "cache/downloads",
+            "cache/venv",
+            "cache/work",
+        ):
             remove(place / name)
 
 
@@ -208,20 +237,42 @@ def _plan(wishes: Wishes, work: Path, remarks: list[str]) -> tuple[Conditions, C
     request, me = wishes.request, myself()
     names = files_of(request.repository)
     environments = _environments(request, wishes.against is not None, remarks)
-    cores = len(os.sched_getaffinity(0))
-    first = Conditions(work / "first", me, environments[0], request.jobs, 0o022, _PLAIN)
+    cores = host.processors()
+    plain, odd = (_WINDOWS_PLAIN, _WINDOWS_ODD) if host.WINDOWS else (_PLAIN, _ODD)
+    script = f"build-{request.system}.py"
+    first = Conditions(work / _FIRST, me, environments[0], request.jobs, 0o022, plain, script=script)
     if not wishes.against:
         furnish(first, request.repository, names, None if request.locked else request.cache / "locks")
-    second = Conditions(work / "sécond build", me, environments[1], request.jobs + 1, 0o077, _ODD,
-                        cores=cores - 1 if cores >= _MANY_CORES else None, file_time=_LONG_AGO)  # fmt: skip
-    if second.cores is None and not wishes.against:
+    fewer = cores - 1 if cores >= _MANY_CORES and hasattr(os, "sched_setaffinity") else None
+    place, checkout = _places_of_second(environments[1])
+    second = Conditions(work / place, me, environments[1], request.jobs + 1, 0o077, odd, cores=fewer,
+                        file_time=_LONG_AGO, checkout_name=checkout, script=script)  # fmt: skip
+    if not hasattr(os, "sched_setaffinity"):
+        remarks.append("both builds may use all cores: this system does not let a program have fewer")
+    elif second.cores is None and not wishes.against:
         remarks.append(f"both builds may use all {cores} cores; with one less the build would take much longer")
     furnish(second, request.repository, names, None if request.locked else request.cache / "locks")
     return first, _as_another_user(second, request, names, remarks)
 
 
+_FIRST = "first"
+#: Checkouts in whose paths careless scripts stumble. The cache has to have such a place where the steps of a build do
+#: not see it; on the machine itself it is only another one, of another length.
+_CHECKOUTS = ("chéck out", "check out")
+
+
+def _places_of_second(environment: str) -> tuple[str, str]:
+    """Return what the second build's place and its checkout in there are called."""
+    if environment != "native":
+        return "sécond build", "checkout"
+    return "second-build", _CHECKOUTS[1 if host.WINDOWS else 0]
+
+
 def _as_another_user(second: Conditions, request: Request, names: Sequence[str], remarks: list[str]) -> Conditions:
     """Return the conditions with an ordinary user, if we are root and that user can build here."""
+    if host.WINDOWS:
+        remarks.append("both builds run as the same user")
+        return second
     if os.getuid() != 0:
         remarks.append("both builds run as the same user; run as root, the second one would be nobody")
         return second
@@ -240,6 +291,10 @@ def _as_another_user(second: Conditions, request: Request, names: Sequence[str],
 
 def _environments(request: Request, once: bool, remarks: list[str]) -> tuple[str, str]:
     """Return where each build runs: Docker and the sandbox where both are to be had."""
+    if host.MACOS or host.WINDOWS or request.environment == "native":
+        if not once:
+            remarks.append("both builds run on the machine itself: there is no other environment on this system")
+        return "native", "native"
     if request.environment != "auto":
         if not once:
             remarks.append(f"both builds run in {request.environment}, as --environment says")
@@ -366,12 +421,12 @@ def _column(conditions: Conditions, built: Built | None) -> dict[str, str]:
         "user": conditions.user.name,
         "program run by": conditions.user.python[0],
         "jobs": str(conditions.jobs),
-        "cores": str(conditions.cores or len(os.sched_getaffinity(0))),
+        "cores": str(conditions.cores or host.processors()),
         "locale": variables["LC_ALL"],
         "time zone": variables["TZ"],
-        "umask": f"{conditions.umask:03o}",
+        "umask": "none" if host.WINDOWS else f"{conditions.umask:03o}",
         "home": str(conditions.place / "home"),
-        "variables": ", ".join(name for name in variables if name in _STRAY) or "none",
+        "variables": ", ".join(name for name in variables if name in _WINDOWS_STRAY) or "none",
         "file times": "as they are" if age is None else time.strftime("%Y-%m-%d", time.gmtime(age)),
         "began": _moment(built.began),
         "ended": f"{_moment(built.began + built.seconds)}, {built.seconds:.0f} s",

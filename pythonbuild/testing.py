@@ -1,17 +1,20 @@
 """The story of ``test-distribution``: an archive is unpacked, CPython's own tests are run on it, the verdict is told.
 
-The tests run in the room of an ordinary system, whose root filesystem is a step like that of a build. With another
-Python to compare with, the files that failed are run once more by that one, in the same way.
+The tests run in the room of an ordinary system, whose root filesystem is a step like that of a build; on macOS and
+Windows, and where it is asked for, on the machine itself. With another Python to compare with, the files that failed
+are run once more by that one, in the same way.
 """
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pythonbuild.config.model import SYSTEM
+from pythonbuild import host
+from pythonbuild.config.model import SYSTEM, Target
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
 from pythonbuild.config.targets import find_target
@@ -20,7 +23,8 @@ from pythonbuild.distribution.later_json import read_any_format
 from pythonbuild.distribution.left_out import left_out_extensions, read_record
 from pythonbuild.distribution.python_json import PythonJson
 from pythonbuild.engine.events import EventSink, Note
-from pythonbuild.engine.workdir import WorkDirectory
+from pythonbuild.engine.workdir import WorkDirectory, remove_stale
+from pythonbuild.environments.select import choose
 from pythonbuild.errors import UsageError
 from pythonbuild.provisions import provisions
 from pythonbuild.shipping import room_roots
@@ -28,8 +32,11 @@ from pythonbuild.testsuite.expectations import load_expectations
 from pythonbuild.testsuite.other import other_bench
 from pythonbuild.testsuite.records import FileRun
 from pythonbuild.testsuite.report import progress
-from pythonbuild.testsuite.running import TREE, Bench, Selection, failing_files, run_suite
+from pythonbuild.testsuite.running import Bench, Selection, failing_files, run_suite
 from pythonbuild.testsuite.verdict import Comparison, Verdict, compare, judge
+from pythonbuild.validation.room import runs_here
+from pythonbuild.windows.host import Host
+from pythonbuild.windows.shipping import runs_here as runs_on_windows
 
 
 @dataclass(frozen=True)
@@ -49,13 +56,18 @@ def run_test_suite(
     """
     document = read_document(archive)
     _require_tests(document, archive)
-    expectations = load_expectations(Project(request.repository).unix / "expected-failures.yml")
+    project = Project(request.repository, request.system)
+    expectations = load_expectations(project.unix / "expected-failures.yml", project.known_targets)
     selection = Selection(tests, request.jobs)
-    with _bench(request, sink) as bench:
+    native = is_native(request)
+    if native:
+        _require_own(project, document.target_triple, archive)
+    with _native_bench(request, sink) if native else _bench(request, sink) as bench:
         other = other_bench(bench, against) if against else None
         sink(Note(f"testing {archive.name}: CPython {document.python_version}, {request.jobs} files at once"))
         _place(archive, bench.work)
-        run = run_suite(replace(bench, python=f"{TREE}/{document.python_exe}"), selection, _teller(sink))
+        python = bench.inside(f"{TOP}/{document.python_exe}")
+        run = run_suite(replace(bench, python=python), selection, _teller(sink))
         top = bench.work / TOP
         left_out = {*left_out_extensions(top, document), *read_record(top).packages}
         verdict = judge(run, expectations, document.target_triple, left_out)
@@ -65,6 +77,25 @@ def run_test_suite(
         sink(Note(f"testing {against}: the {len(failing)} files with failures"))
         theirs = run_suite(other, replace(selection, tests=failing), _teller(sink))
         return Outcome(verdict, compare(run, theirs, str(against)))
+
+
+def is_native(request: Request) -> bool:
+    """Tell whether the tests run on the machine itself: other systems than Linux have nothing else."""
+    return host.MACOS or host.WINDOWS or request.system == "windows" or request.environment == "native"
+
+
+def _require_own(project: Project, triple: str, archive: Path) -> None:
+    """Raise UsageError for an archive whose programs the machine itself cannot run."""
+    target = project.known_targets.get(triple)
+    if target is None or not _runs_here(target):
+        raise UsageError(f"test-distribution: {archive} does not run on this machine", found=f"an archive for {triple}",
+                         expected=f"one for {platform.system()} on {platform.machine()}")  # fmt: skip
+
+
+def _runs_here(target: Target) -> bool:
+    if target.os == "windows":
+        return runs_on_windows(Host(), target)
+    return not runs_here(target)
 
 
 def read_document(archive: Path) -> PythonJson:
@@ -100,6 +131,19 @@ def _teller(sink: EventSink) -> Callable[[FileRun, int, int], None]:
         sink(Note(progress(file, done, total), "warning" if file.failures else "info"))
 
     return tell
+
+
+@contextmanager
+def _native_bench(request: Request, sink: EventSink) -> Iterator[Bench]:
+    """Yield a place on the machine itself."""
+    environment = choose(request.environment, lambda text: sink(Note(text)), request.cache)
+    remove_stale(request.cache / "work")
+    work = WorkDirectory(request.cache / "work", "test-distribution")
+    try:
+        yield Bench(environment, None, "", work.subdirectory("build"), "")
+    finally:
+        environment.close()
+        work.close()
 
 
 @contextmanager

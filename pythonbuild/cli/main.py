@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: Commands that plan a build.
 _PLANNING = ("", "why", "verify-reproducible")
 #: Commands that run what was built in root filesystems of Linux, or make toolchains there.
-_LINUX_ONLY = ("relink", "test-distribution", "toolchain", "verify-reproducible")
+_LINUX_ONLY = ("relink", "toolchain")
 
 
 def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> int | None:
@@ -50,9 +50,15 @@ def _refuse_other_platforms(platform: str, parsed: Arguments) -> None:
     name = parsed.command.name
     if platform != "linux" and name in _LINUX_ONLY:
         raise UsageError(f"{name}: is there for Linux alone so far", advice=f"docs/building-{platform}.rst")
+    if platform == "linux" and name != "test-distribution" and _environment(parsed) == "native":
+        raise UsageError("--environment: native is for test-distribution alone on Linux", expected="docker or sandbox")
     if platform == "macos" and name in _PLANNING and (found := system()) != "Darwin":
         raise UsageError("macOS is built for on macOS", found=found,
                          advice="`build-macos.py cross-check` compiles what can be compiled here")  # fmt: skip
+
+
+def _environment(parsed: Arguments) -> str:
+    return str(parsed["environment"]) if "environment" in parsed.values else ""
 
 
 def main(platform: str, repository: str, arguments: Sequence[str]) -> int:

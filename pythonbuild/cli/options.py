@@ -84,8 +84,8 @@ OPTIONS = (
            " files (.o, .a) and system libraries (-lm) with commas", "NAME=FILES", repeatable=True),
     Option("--cc", "text", WHAT, "clang or gcc; of relink, the command that links, or pinned for that of the build",
            "COMMAND", default_text="clang; of relink, the first of cc, clang, gcc, else pinned"),
-    Option("--environment", "choice", WHERE, "where steps run: auto, docker or sandbox", "NAME", "auto",
-           choices=("auto", "docker", "sandbox")),
+    Option("--environment", "choice", WHERE, "where steps run: auto, docker, sandbox, or native (the machine itself: on"
+           " Linux for test-distribution alone)", "NAME", "auto", choices=("auto", "docker", "sandbox", "native")),
     Option("--jobs", "count", WHERE, "processes at once, over all steps", "N", default_text="the usable cores"),
     Option("--steps-at-once", "count", WHERE, "steps at once; they share the processes", "N",
            default_text="as many as processes"),
@@ -226,9 +226,9 @@ COMMANDS = (
         "test-distribution",
         "run CPython's own test suite on an archive",
         "Unpack ARCHIVE elsewhere and run the test suite that it holds by its own Python, in an isolated environment"
-        " without network. Ends with status 1 when a test fails that cpython-unix/expected-failures.yml does not name."
-        " With --against, the files that have failures are run by that Python too, to tell which failures are the"
-        " machine's. docs/test-suite.rst",
+        " without network; on macOS and Windows on the machine itself. Ends with status 1 when a test fails that"
+        " cpython-unix/expected-failures.yml does not name. With --against, the files that have failures are run by"
+        " that Python too, to tell which failures are the machine's. docs/test-suite.rst",
         ("--tests", "--strict", "--against", "--environment", "--jobs", "--target-triple", "--cache-dir", *_SOURCES,
          "--junit", "--json", "--log-format"),
         "ARCHIVE",

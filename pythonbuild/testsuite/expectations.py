@@ -10,7 +10,8 @@
 
 A key is a test's id (see :mod:`pythonbuild.testsuite.records`); a class, a module or a file stands for everything in
 it. ``versions`` is a range such as ``>=3.11,<3.13``, a series such as ``3.13``, or a list of these, any of which will
-do; without it, all. ``targets`` is a list of triples; without it, all.
+do; without it, all. ``targets`` is a list of triples, or of systems (``linux``, ``macos``, ``windows``) that stand for
+all of theirs; without it, all.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from pythonbuild.config.document import Node, read_document
+from pythonbuild.config.model import Target
 from pythonbuild.config.sources import version_key
 
 #: The last one is no word of the file: the archive says what was left out.
@@ -32,7 +34,7 @@ Kind = Literal["fails", "flaky", "machine", "left out"]
 KINDS: Mapping[Kind, str] = {
     "fails": "fails whenever it is run; passing, it makes the entry stale",
     "flaky": "fails now and then, whoever built the Python",
-    "machine": "fails with every Python in such a room (--against shows it)",
+    "machine": "fails with every Python in such a room, or on such a machine (--against shows it)",
 }
 
 _ID = re.compile(r"test_[A-Za-z0-9_]+(\.[^\s.]+)*")
@@ -66,13 +68,13 @@ class Expectation:
         return f"{test}.".startswith(f"{self.test}.")
 
 
-def load_expectations(path: Path) -> tuple[Expectation, ...]:
-    """Return the entries. Raises ConfigError naming file and key."""
+def load_expectations(path: Path, known: Mapping[str, Target]) -> tuple[Expectation, ...]:
+    """Return the entries; ``known`` are the targets that they may speak of. Raises ConfigError naming file and key."""
     top = read_document(path).mapping(required=["tests"])
-    return tuple(_entry(name, node) for name, node in top["tests"].items())
+    return tuple(_entry(name, node, known) for name, node in top["tests"].items())
 
 
-def _entry(name: str, node: Node) -> Expectation:
+def _entry(name: str, node: Node, known: Mapping[str, Target]) -> Expectation:
     if not _ID.fullmatch(name):
         raise node.fail(
             "not a test's id", found=repr(name), expected="such as test_json or test_json.TestCase.test_one"
@@ -86,7 +88,7 @@ def _entry(name: str, node: Node) -> Expectation:
         kind=cast(Kind, keys["kind"].choice(*KINDS)),
         reason=reason,
         versions=_versions(keys["versions"]) if "versions" in keys else (),
-        targets=_targets(keys["targets"]) if "targets" in keys else (),
+        targets=_targets(keys["targets"], known) if "targets" in keys else (),
     )
 
 
@@ -112,8 +114,13 @@ def _alternative(node: Node) -> tuple[tuple[str, str], ...]:
     return tuple(clauses)
 
 
-def _targets(node: Node) -> tuple[str, ...]:
-    texts = node.texts()
-    if not texts:
-        raise node.fail("is empty", expected="at least one target triple")
-    return texts
+def _targets(node: Node, known: Mapping[str, Target]) -> tuple[str, ...]:
+    """Return the triples that are named, those of each system in its place."""
+    systems = sorted({target.os for target in known.values()})
+    if not node.elements():
+        raise node.fail("is empty", expected="at least one target triple or system")
+    found: list[str] = []
+    for element in node.elements():
+        word = element.choice(*systems, *known)
+        found += [triple for triple, target in known.items() if word in (triple, target.os)]
+    return tuple(dict.fromkeys(found))

@@ -23,8 +23,10 @@ _MERGED = ("bin", "lib", "lib64", "sbin")
 def other_bench(bench: Bench, python: Path) -> Bench:
     """Return a bench for an interpreter at ``<root>/usr/…``: this machine's, or of an unpacked root filesystem.
 
-    Raises UsageError for any other.
+    On the machine itself it is any of this machine. Raises UsageError for any other.
     """
+    if not bench.environment.fixed_paths:
+        return _native_bench(bench, python)
     usr = next((parent for parent in python.parents if parent.name == "usr" and (parent / "bin").is_dir()), None)
     if usr is None or not os.access(python, os.X_OK) or python.is_dir():
         raise UsageError("--against: not such an interpreter", found=python,
@@ -36,8 +38,16 @@ def other_bench(bench: Bench, python: Path) -> Bench:
     return replace(bench, root=root, root_digest=digest, work=work, python=str(inside), mounts=(Mount(usr, "/usr"),))
 
 
+def _native_bench(bench: Bench, python: Path) -> Bench:
+    if not os.access(python, os.X_OK) or python.is_dir():
+        raise UsageError("--against: not an interpreter", found=python, expected="a program, such as python3.X")
+    # Not resolved: a virtual environment's interpreter is a link.
+    return replace(bench, work=bench.work.with_name("other"), python=str(python.absolute()))
+
+
 def _skeleton(bench: Bench, usr: Path) -> Path:
     """Make a root filesystem around a /usr that is mounted into it."""
+    assert bench.root, "what mounts has a root filesystem"
     root = bench.work.with_name("other-root")
     for name in (*MOUNT_POINTS, "/usr", "/sys", "/run", "/var/tmp"):  # noqa: S108
         (root / name[1:]).mkdir(parents=True, exist_ok=True)

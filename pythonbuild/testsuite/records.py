@@ -21,8 +21,10 @@ FileOutcome = Literal["passed", "failed", "crashed", "timeout", "skipped", "empt
 #: Outcomes of a case that make it a failure.
 BAD = ("failed", "error", "unexpected")
 
-# regrtest's statuses.
+# regrtest's statuses. Windows' C library has the second one for abort(), too.
 _BAD_TEST, _ALTERED, _NOTHING_RAN = 2, 3, 4
+#: From here on it is one of Windows' own, as for an access violation: known by its hexadecimal digits.
+_WINDOWS_STATUS = 0x80000000
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,8 @@ def read_file(record: Mapping[str, Any], cases: Iterable[Mapping[str, Any]]) -> 
         Case(plain_id(case["case"], name), case["outcome"], case["seconds"], case["detail"]) for case in cases
     )  # fmt: skip
     outcome, detail = _judge(record, read, name)
-    return FileRun(name, outcome, record["seconds"], read, detail, altered=record["status"] == _ALTERED)
+    altered = record["status"] == _ALTERED and outcome != "crashed"
+    return FileRun(name, outcome, record["seconds"], read, detail, altered=altered)
 
 
 def _judge(record: Mapping[str, Any], cases: tuple[Case, ...], name: str) -> tuple[FileOutcome, str]:
@@ -176,7 +179,7 @@ def _judge(record: Mapping[str, Any], cases: tuple[Case, ...], name: str) -> tup
         return "timeout", f"no end after {record['seconds']:.0f} s{during}"
     if status == _BAD_TEST:
         return "failed", "" if any(case.bad for case in cases) else last
-    if status not in (0, _ALTERED, _NOTHING_RAN):
+    if status not in (0, _ALTERED, _NOTHING_RAN) or (status == _ALTERED and during):
         fatal = next((line for line in said if line.startswith("Fatal Python error")), last)
         return "crashed", f"{_ending(status)}{during}: {fatal}"
     if record["skipped"]:
@@ -189,7 +192,7 @@ def _judge(record: Mapping[str, Any], cases: tuple[Case, ...], name: str) -> tup
 
 def _ending(status: int) -> str:
     if status >= 0:
-        return f"status {status}"
+        return f"status {status:#x}" if status >= _WINDOWS_STATUS else f"status {status}"
     try:
         return f"signal {signal.Signals(-status).name}"
     except ValueError:

@@ -5,23 +5,27 @@ it: moved, and writable, for many tests are skipped where they cannot write besi
 loopback interface; the limits of every step; and an ordinary user where the environment can give one. The user 0
 without any power that steps run as is a case that no test of CPython's reckons with: those for the superuser run and
 fail, those for everybody else are skipped.
+
+On the machine itself everything lies where it lies, and the user is the caller.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pythonbuild import host
 from pythonbuild.environments.base import Command, Environment, Mount
 from pythonbuild.testsuite.records import FileRun, Reader, SuiteRun
 
-WORK = "/build"
-TREE = f"{WORK}/python"
-_SCRIPTS = "/recipe"
+_WORK, _SCRIPTS = "/build", "/recipe"
 _HOME, _SCRATCH = "home", "s"  # short: the paths of sockets below it have to fit in 107 bytes
 
 #: What regrtest calls resources: tests that cost more than others, or need something. All but the network, a screen, a
@@ -39,14 +43,21 @@ _FILES = ("driver.py", "recorder.py")
 
 @dataclass(frozen=True)
 class Bench:
-    """Where a Python is tested. ``python`` is its path inside, ``work`` a directory of the host, seen at /build."""
+    """Where a Python is tested: ``python`` is its path inside, ``work`` a directory of the host.
+
+    ``root`` is the root filesystem, None for the machine's own.
+    """
 
     environment: Environment
-    root: Path
+    root: Path | None
     root_digest: str
     work: Path
     python: str
     mounts: tuple[Mount, ...] = ()
+
+    def inside(self, name: str) -> str:
+        """Return the path of something in ``work`` as it is seen inside."""
+        return f"{_WORK}/{name}" if self.environment.fixed_paths else str(self.work / name)
 
 
 @dataclass(frozen=True)
@@ -73,19 +84,41 @@ def run_suite(bench: Bench, selection: Selection, on_file: Callable[[FileRun, in
             on_file(file, len(reader.files), reader.total)
 
     scripts = bench.work.with_name(f"{bench.work.name}-scripts")
-    _lay_out(bench.work, scripts, selection)
     started = time.monotonic()
     try:
-        status = bench.environment.run(_command(bench, scripts), on_line=take)
+        with _scratch(bench) as scratch:
+            _lay_out(bench.work, scripts, selection, scratch)
+            status = bench.environment.run(_command(bench, scripts), on_line=take)
     finally:
         shutil.rmtree(scripts, ignore_errors=True)
-        for name in (_HOME, _SCRATCH):
-            shutil.rmtree(bench.work / name, ignore_errors=True)
+        shutil.rmtree(bench.work / _HOME, ignore_errors=True)
     return reader.run(status, time.monotonic() - started)
 
 
-def _lay_out(work: Path, scripts: Path, selection: Selection) -> None:
-    for directory in (work, work / _HOME, work / _SCRATCH, scripts):
+@contextmanager
+def _scratch(bench: Bench) -> Iterator[str]:
+    """Yield the directory, as it is seen inside, for what tests write: its path has to be short (see above).
+
+    Where paths are the machine's own, one below the cache is not. Nor is macOS' own place for temporary files, and the
+    name that everybody uses for the other one is a link there, which tests of paths trip over. Windows has no such
+    sockets.
+    """
+    if bench.environment.fixed_paths or host.WINDOWS:
+        here = bench.work / _SCRATCH
+        here.mkdir(parents=True, exist_ok=True)
+        seen = bench.inside(_SCRATCH)
+    else:
+        here = Path(tempfile.mkdtemp(prefix="t-", dir=Path("/tmp").resolve()))  # noqa: S108 - a directory of our own
+        seen = str(here)
+    here.chmod(0o755)
+    try:
+        yield seen
+    finally:
+        shutil.rmtree(here, ignore_errors=True)
+
+
+def _lay_out(work: Path, scripts: Path, selection: Selection, scratch: str) -> None:
+    for directory in (work, work / _HOME, scripts):
         directory.mkdir(parents=True, exist_ok=True)
         directory.chmod(0o755)
     for name in _FILES:
@@ -96,28 +129,38 @@ def _lay_out(work: Path, scripts: Path, selection: Selection) -> None:
         "timeout": selection.timeout,
         "resources": selection.resources,
         "seed": selection.seed,
-        "scratch": f"{WORK}/{_SCRATCH}",
+        "scratch": scratch,
     }
     (scripts / "plan.json").write_text(json.dumps(plan), encoding="utf-8", newline="\n")
 
 
 def _command(bench: Bench, scripts: Path) -> Command:
+    fixed, home = bench.environment.fixed_paths, bench.inside(_HOME)
+    driver, plan = (f"{_SCRIPTS}/{name}" if fixed else str(scripts / name) for name in (_FILES[0], "plan.json"))
+    mounts = (Mount(bench.work, _WORK, writable=True), Mount(scripts, _SCRIPTS), *bench.mounts)
     return Command(
-        argv=(bench.python, f"{_SCRIPTS}/{_FILES[0]}", f"{_SCRIPTS}/plan.json"),
-        env={
-            "PATH": "/usr/bin:/bin",
-            "HOME": f"{WORK}/{_HOME}",
-            "LANG": "C.UTF-8",
-            "TERM": "xterm",
-            "PYTHONHASHSEED": "1",  # the order of sets is part of what makes a run repeatable
-        },
-        cwd=f"{WORK}/{_HOME}",
-        mounts=(Mount(bench.work, WORK, writable=True), Mount(scripts, _SCRIPTS), *bench.mounts),
+        argv=(bench.python, driver, plan),
+        # The order of sets is part of what makes a run repeatable.
+        env={**_variables(home), "PYTHONHASHSEED": "1"},
+        cwd=home,
+        mounts=mounts if fixed else (),
         root=bench.root,
         root_digest=bench.root_digest,
         label="test-distribution",
         user=NOBODY,
     )
+
+
+def _variables(home: str) -> Mapping[str, str]:
+    """Return what an ordinary user of the system has, with ``home`` for his directories."""
+    if host.WINDOWS:
+        system = os.environ.get("SystemRoot", r"C:\Windows")  # noqa: SIM112 - so it is spelt there
+        path = ";".join((rf"{system}\System32", system, rf"{system}\System32\Wbem"))
+        return {"PATH": path, **dict.fromkeys(("USERPROFILE", "APPDATA", "LOCALAPPDATA"), home)}
+    path, language = "/usr/bin:/bin", "C.UTF-8"
+    if host.MACOS:
+        path, language = "/usr/bin:/bin:/usr/sbin:/sbin", "en_US.UTF-8"
+    return {"PATH": path, "HOME": home, "LANG": language, "TERM": "xterm"}
 
 
 def split_names(text: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from pythonbuild import elsewhere, reproducibility
+from pythonbuild import elsewhere, host, reproducibility
 from pythonbuild.cli.arguments import parse
 from pythonbuild.cli.main import main
 from pythonbuild.cli.requests import make_request
@@ -35,6 +36,7 @@ from pythonbuild.errors import UsageError
 from pythonbuild.reproducibility import Verification, Wishes, as_described, verify
 from tests.unit.distribution.trees import make_distribution
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 ENTRY = """
 import gzip, io, json, os, socket, sys, tarfile, time
 
@@ -114,7 +116,7 @@ def checkout(tmp_path: Path) -> Path:
     directory.mkdir()
     (directory / "build-linux.py").write_text(textwrap.dedent(ENTRY))
     (directory / "cpython-unix").mkdir()
-    shutil.copy(Path(__file__).parents[2] / "cpython-unix/targets.yml", directory / "cpython-unix")
+    shutil.copy(REPOSITORY / "cpython-unix/targets.yml", directory / "cpython-unix")
     (directory / "recipe").write_text("'constant'")
     (directory / "PYTHON.json").write_text(document.to_text())
     return directory
@@ -258,6 +260,79 @@ def test_against_an_archive(checkout: Path, tmp_path: Path) -> None:
     assert not verified(checkout, "value('--python')", "--against", str(archive), "--python", "3.13.4").identical
     with pytest.raises(ArchiveError):
         verified(checkout, "1", "--against", str(checkout / "recipe"))
+
+
+@pytest.fixture
+def natively(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Verification]:
+    """Verify with the stand-in as another system's script, by code that takes this for that system."""
+
+    def run(system: str, *words: str) -> Verification:
+        directory = checkout / ("cpython-windows" if system == "windows" else "cpython-unix")
+        directory.mkdir(exist_ok=True)
+        name = "targets.yml" if system == "windows" else "targets-macos.yml"
+        shutil.copy(REPOSITORY / directory.name / name, directory)
+        (checkout / "build-linux.py").rename(checkout / f"build-{system}.py")
+        monkeypatch.setattr(host, system.upper(), True)
+        triple = {"macos": "aarch64-apple-darwin", "windows": "x86_64-pc-windows-msvc"}[system]
+        flags = ["--cache-dir", str(checkout.parent / "cache"), "--target-triple", triple, *words]
+        arguments = parse(["verify-reproducible", *flags], {}, system)
+        given = {name for name in ("python", "target_triple", "options") if arguments.origin(name)}
+        asked = Wishes(make_request(arguments, checkout), arguments["against"], None, arguments["keep"], given)
+        return verify(asked, lambda _: None)
+
+    return run
+
+
+@pytest.mark.parametrize("system", ["macos", "windows"])
+def test_on_the_machine_itself(checkout: Path, natively: Callable[..., Verification], system: str) -> None:
+    verification = natively(system, "--jobs", "3")
+    assert verification.identical
+    told = conditions(verification)
+    assert told["environment"] == ("native", "native")
+    assert told["jobs"] == ("3", "4")
+    for name in ("checkout", "cache", "locale", "time zone", "home", "variables", "file times"):
+        assert told[name][0] != told[name][1], name
+    # Recipes cannot have spaces in the cache's path there, nor on Windows anything but ASCII.
+    own = Path(told["cache"][1]).relative_to(checkout.parent)
+    assert re.fullmatch(r"[A-Za-z0-9/_-]+", str(own)), own
+    assert " " in Path(told["checkout"][1]).name
+    assert Path(told["checkout"][1]).name.isascii() == (system == "windows")
+    assert any("no other environment" in remark for remark in verification.remarks)
+    if system == "windows":
+        assert told["user"][0] == told["user"][1]
+        assert told["umask"] == ("none", "none")
+        assert {"CL", "LINK"} <= set(told["variables"][1].split(", "))
+    assert list((checkout.parent / "cache").iterdir()) == [], "nothing is left"
+
+
+@pytest.mark.parametrize("system", ["macos", "windows"])
+@pytest.mark.parametrize("recipe", ["here", "cache", "value('--jobs')", "os.environ['TZ']",
+                                    "{k: v for k, v in os.environ.items() if k in ('HOME', 'USERPROFILE')}",
+                                    "__import__('tempfile').gettempdir()"])  # fmt: skip
+def test_what_gets_into_an_archive_there_is_noticed(
+    checkout: Path, natively: Callable[..., Verification], system: str, recipe: str
+) -> None:
+    (checkout / "recipe").write_text(recipe)
+    verification = natively(system)
+    assert [item.member for item in verification.comparisons[0].differences] == ["python/install/value.txt"]
+
+
+def test_an_archive_for_windows_names_a_toolchain_that_nobody_can_choose(
+    checkout: Path, natively: Callable[..., Verification]
+) -> None:
+    described = json.loads((checkout / "PYTHON.json").read_text())
+    described |= {"toolchain": {"name": "machine:msvc-14.44"}, "target_triple": "x86_64-pc-windows-msvc"}
+    (checkout / "PYTHON.json").write_text(json.dumps(described))
+    kept = natively("windows", "--python", described["python_version"], "--keep").kept
+    assert kept is not None
+    (archive,) = (kept / "first/dist").iterdir()
+    (checkout / "build-windows.py").rename(checkout / "build-linux.py")
+    assert natively("windows", "--against", str(archive)).identical
+
+
+def test_training_for_windows_cannot_be_repeated(natively: Callable[..., Verification]) -> None:
+    with pytest.raises(UsageError, match="a build for Windows trains anew each time"):
+        natively("windows", "--options", "static+pgo")
 
 
 def test_every_kind_and_what_lies_beside_it(checkout: Path) -> None:

@@ -41,8 +41,8 @@ class Told:
         return [entry["test"] for entry in self.report[key]]
 
 
-def run_tests(archive: Path, *arguments: str) -> Told:
-    flags = ["test-distribution", str(archive), "--environment", "sandbox", "--json", *arguments]
+def run_tests(archive: Path, *arguments: str, environment: str = "sandbox") -> Told:
+    flags = ["test-distribution", str(archive), "--environment", environment, "--json", *arguments]
     done = subprocess.run(command(REPOSITORY, flags, CACHE), capture_output=True, text=True, check=False, env=clean())
     assert done.stdout.startswith("{"), done.stderr
     return Told(done.returncode, json.loads(done.stdout), done.stderr)
@@ -59,6 +59,15 @@ def test_a_selection_passes(first: Run, tmp_path: Path) -> None:
     assert tested.report["tests"] > 1500
     top = ET.parse(tmp_path / "junit.xml").getroot()
     assert (top.get("failures"), int(top.get("tests", "0"))) == ("0", tested.report["tests"])
+
+
+def test_on_the_machine_itself(first: Run) -> None:
+    """As on macOS and on Windows: nothing is mounted, and the paths are long ones of the cache."""
+    tested = run_tests(first.archive, "--tests", "test_asyncio.test_unix_events,test_zlib", environment="native")
+    assert (tested.status, tested.tests("unexpected")) == (0, []), tested.errors
+    assert tested.report["tests"] > 150
+    assert "environment: native" in tested.errors
+    assert not list((CACHE / "work").glob("test-distribution-*"))
 
 
 @pytest.fixture(scope="module")

@@ -114,7 +114,7 @@ def test_help_is_found_anywhere() -> None:
         (["--jobs", "0"], "--jobs: not a number of processes: found '0', expected a whole number from 1 on"),
         (["--jobs", "9" * 5000], None),
         (["--environment", "podman"], "--environment: unknown value: found 'podman', expected one of auto, docker,"
-                                      " sandbox"),
+                                      " sandbox, native"),
         (["--log-format", "jsn"], "--log-format: unknown value: found 'jsn', expected one of auto, board, plain, json,"
                                   " github; did you mean json?"),
         (["--mirror", "ftp://x"], "--mirror: not an address: found 'ftp://x', expected http://…, https://… or"

@@ -137,12 +137,24 @@ def test_early_answers(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("platform", ["macos", "windows"])
 def test_what_only_linux_can_do_is_refused_elsewhere(platform: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["verify-reproducible"], ["relink", "a.tar.zst"], ["test-distribution", "a.tar.zst"]):
+    for words in (["relink", "a.tar.zst"], ["toolchain", "list"]):
         assert answer_early(platform, str(REPOSITORY), words) == 2
         assert capsys.readouterr().err == (
             f"build-{platform}.py: {words[0]}: is there for Linux alone so far; docs/building-{platform}.rst\n"
         )
     assert answer_early("linux", str(REPOSITORY), ["verify-reproducible"]) is None
+
+
+def test_steps_of_linux_are_isolated(capsys: pytest.CaptureFixture[str]) -> None:
+    native = ["--environment", "native"]
+    for words in ([], ["validate", "a.tar.zst"], ["verify-reproducible"]):
+        assert answer_early("linux", str(REPOSITORY), [*words, *native]) == 2
+        assert capsys.readouterr().err == (
+            "build-linux.py: --environment: native is for test-distribution alone on Linux: expected docker or"
+            " sandbox\n"
+        )
+    for platform in ("linux", "macos", "windows"):
+        assert answer_early(platform, str(REPOSITORY), ["test-distribution", "a.tar.zst", *native]) is None
 
 
 def test_a_code_page_that_lacks_a_character(monkeypatch: pytest.MonkeyPatch) -> None:

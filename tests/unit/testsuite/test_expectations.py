@@ -8,16 +8,18 @@ from typing import Any
 import pytest
 import yaml
 
+from pythonbuild.config.project import Project
 from pythonbuild.errors import ConfigError
 from pythonbuild.testsuite.expectations import Expectation, load_expectations
 
-REAL = Path(__file__).parents[3] / "cpython-unix" / "expected-failures.yml"
+PROJECT = Project(Path(__file__).parents[3])
+REAL = PROJECT.unix / "expected-failures.yml"
 REASON = "The room has no compiler."
 
 
 def load(path: Path, value: Any) -> tuple[Expectation, ...]:
     path.write_text(value if isinstance(value, str) else yaml.safe_dump(value))
-    return load_expectations(path)
+    return load_expectations(path, PROJECT.known_targets)
 
 
 def entry(path: Path, **keys: Any) -> Expectation:
@@ -48,8 +50,12 @@ def test_versions(tmp_path: Path, versions: Any, fitting: list[str], others: lis
 
 
 def test_targets(tmp_path: Path) -> None:
-    read = entry(tmp_path / "e.yml", targets=["one", "two"])
-    assert [read.applies("3.13.0", target) for target in ("one", "two", "three")] == [True, True, False]
+    """A triple stands for itself, a system for all of its targets."""
+    read = entry(tmp_path / "e.yml", targets=["x86_64-apple-darwin", "windows"])
+    fitting = {target for target in PROJECT.known_targets if read.applies("3.13.0", target)}
+    windows = {target for target in PROJECT.known_targets if target.endswith("-pc-windows-msvc")}
+    assert windows
+    assert fitting == {"x86_64-apple-darwin", *windows}
 
 
 def test_an_entry_covers_what_is_below_it(tmp_path: Path) -> None:
@@ -79,6 +85,11 @@ def test_an_entry_covers_what_is_below_it(tmp_path: Path) -> None:
         ),
         ({"tests": {"test_a": {"kind": "fails", "reason": REASON, "versions": []}}}, "test_a.versions", "is empty"),
         ({"tests": {"test_a": {"kind": "fails", "reason": REASON, "targets": []}}}, "test_a.targets", "is empty"),
+        (
+            {"tests": {"test_a": {"kind": "fails", "reason": REASON, "targets": ["linux", "x86_64-linux"]}}},
+            "test_a.targets[1]",
+            "unknown value",
+        ),
         ("tests:\n  test_a: {kind: fails}\n  test_a: {kind: flaky}\n", "", "given twice"),
     ],
 )
@@ -91,7 +102,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, document: Any, place: str, messa
 
 
 def test_the_projects_own_file() -> None:
-    entries = load_expectations(REAL)
+    entries = load_expectations(REAL, PROJECT.known_targets)
     assert entries
     names = [entry.test for entry in entries]
     assert names == sorted(names), "sorted, so that an entry is found"

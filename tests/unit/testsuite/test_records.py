@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pythonbuild.errors import TestSuiteError, UsageError
-from pythonbuild.testsuite.records import FileRun, Reader, SuiteRun, plain_id
+from pythonbuild.testsuite.records import FileRun, Reader, SuiteRun, plain_id, read_file
 from tests.unit.testsuite.suites import RECORDED, read_run
 
 
@@ -126,3 +126,17 @@ def test_a_file_without_a_case_that_failed_says_what_happened() -> None:
 def test_recorded_files_say_nothing_of_the_machine() -> None:
     for path in RECORDED.values():
         assert Path(path).read_text().count("/build/")
+
+
+@pytest.mark.parametrize(("status", "unfinished", "outcome", "detail"), [
+    (0xC0000005, "test.test_x.T.test_one", "crashed", "status 0xc0000005 in test_x.T.test_one: the last line"),
+    (3, "test.test_x.T.test_one", "crashed", "status 3 in test_x.T.test_one: the last line"),
+    (3, "", "passed", ""),
+    (1, "", "crashed", "status 1: the last line"),
+])  # fmt: skip
+def test_how_windows_tells_a_crash(status: int, unfinished: str, outcome: str, detail: str) -> None:
+    """abort() has the status that regrtest has for a changed process: a case that never ended tells them apart."""
+    record = {"file": "test.test_x", "status": status, "seconds": 1.0, "timeout": False, "unfinished": unfinished,
+              "skipped": "", "output": "the last line\n"}  # fmt: skip
+    file = read_file(record, [])
+    assert (file.outcome, file.detail, file.altered) == (outcome, detail, outcome == "passed")
