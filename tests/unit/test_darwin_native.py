@@ -31,6 +31,7 @@ class Mac:
         monkeypatch.setattr(platform, "machine", lambda: "arm64")
         self.clang()
         self.xcrun()
+        self.linker()
         self.program("autoreconf", "exit 1")
 
     def program(self, name: str, script: str) -> None:
@@ -40,13 +41,16 @@ class Mac:
     def clang(self, says: str = APPLE_CLANG) -> None:
         self.program("clang", f"cat << 'END'\n{says}\nEND")
 
+    def linker(self, project: str = "ld-1115.7.3") -> None:
+        self.program("ld", f'echo "@(#)PROGRAM:ld PROJECT:{project}" >&2\necho BUILD 17:11:37 Aug 1 2024 >&2')
+
     def xcrun(self, version: str = "15.2") -> None:
         self.program("xcrun", f"""
 [ "$1 $2" = "--sdk macosx" ] || {{ echo "xcrun: error: unexpected $*" >&2; exit 64; }}
 case "$3 $4" in
     "--show-sdk-path ") echo /Library/Developer/CommandLineTools/SDKs/MacOSX.sdk ;;
     "--show-sdk-version ") echo {version} ;;
-    "--find clang" | "--find clang++") echo "{self.directory}/$4" ;;
+    "--find clang" | "--find clang++" | "--find ld") echo "{self.directory}/$4" ;;
     *) exit 64 ;;
 esac""")  # fmt: skip
 
@@ -61,7 +65,7 @@ def test_what_is_found_is_told(mac: Mac) -> None:
     assert compiler.parameters() == {
         "CLANG": f"{mac.directory}/clang", "CLANGXX": f"{mac.directory}/clang++",
         "SDK": "/Library/Developer/CommandLineTools/SDKs/MacOSX.sdk", "SDK_NAME": "macosx15.2", "SDK_VERSION": "15.2",
-        "CLANG_VERSION": "16.0.0 clang-1600.0.26.6",
+        "CLANG_VERSION": "16.0.0 clang-1600.0.26.6", "LD_VERSION": "ld-1115.7.3",
     }  # fmt: skip
 
 
@@ -142,6 +146,17 @@ def test_a_compiler_that_is_no_clang(mac: Mac) -> None:
 def test_a_compiler_that_cannot_be_run(mac: Mac) -> None:
     (mac.directory / "clang").chmod(0o644)
     assert "clang: cannot be run" in one_line("aarch64-apple-darwin", MachineError)
+
+
+@pytest.mark.parametrize("project", ["ld-1221.4", "dyld-1015.7", "ld64-820.1"])
+def test_linkers(mac: Mac, project: str) -> None:
+    mac.linker(project)
+    assert find_compiler(ARM).linker_version == project
+
+
+def test_a_linker_that_is_not_apples(mac: Mac) -> None:
+    mac.program("ld", "echo 'LLD 19.1.7 (compatible with GNU linkers)'")
+    assert f"{mac.directory}/ld -v: no version of Apple's linker" in one_line("aarch64-apple-darwin", MachineError)
 
 
 def test_no_autotools(mac: Mac, monkeypatch: pytest.MonkeyPatch) -> None:
