@@ -156,7 +156,9 @@ def test_stages_are_compared_and_what_differs_is_a_part_of_a_program(tmp_path: P
     context = Trees(tmp_path)
     agree(("2", "3"), context)
     assert (context.out / "tools/llvm/bin/clang-19").read_bytes() == clang
-    with pytest.raises(DistributionError, match=r"compilers of 3 and 4 differ: found tools/llvm/bin/clang-19, exp") as e:
+    with pytest.raises(
+        DistributionError, match=r"compilers of 3 and 4 differ: found tools/llvm/bin/clang-19, exp"
+    ) as e:
         agree(("3", "4"), context)
     assert "such as tools/llvm/bin/clang-19: __TEXT,__text, byte 8: c3 c3" in str(e.value)
     assert len(context.lines) == 1
@@ -254,8 +256,8 @@ def test_what_a_name_means_on_a_mac(mac: Mac, tmp_path: Path, wanted: str, name:
      "tstrap, or one of native:clang, bootstrap:clang-19, bootstrap:clang-22"),
     ({"toolchain": "packaged:clang-19"}, "--toolchain: unknown toolchain: found packaged:clang-19"),
     ({"toolchain": "cross:clang-22"}, "--toolchain: unknown toolchain: found cross:clang-22"),
-    ({"stages": 2}, "--stages: this toolchain's compiler is not compiled by itself: found native:clang, expected a Clang"
-     " from source; --toolchain bootstrap:clang-19"),
+    ({"stages": 2}, "--stages: this toolchain's compiler is not compiled by itself: found native:clang, expected a "
+     "Clang from source; --toolchain bootstrap:clang-19"),
     ({"toolchain_archive": "nothing"}, "--toolchain-archive: no such file: found nothing"),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_one_line(mac: Mac, tmp_path: Path, wishes: dict[str, object], message: str) -> None:
@@ -318,11 +320,12 @@ def test_the_archive_of_another_processor(mac: Mac, tmp_path: Path) -> None:
 
 def test_what_there_is_and_what_there_is_nothing_to_export_of(mac: Mac, tmp_path: Path) -> None:
     path, _ = make_archive(tmp_path / "made")
-    assert listed(asked(tmp_path), [].append) == [
+    events: list[Event] = []
+    assert listed(asked(tmp_path), events.append) == [
         ("native:clang", "none", "the Command Line Tools' own"),
         ("bootstrap:clang-19", "none", "made from source"),
         ("bootstrap:clang-22", "none", "made from source"),
     ]  # fmt: skip
     with pytest.raises(UsageError, match=r"nothing to export, this one is the Command Line Tools' own: found --toolch"):
-        export(asked(tmp_path), [].append)
+        export(asked(tmp_path), events.append)
     assert path.is_file()

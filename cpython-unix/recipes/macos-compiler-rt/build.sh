@@ -15,7 +15,7 @@ done
 # CMAKE_TRY_COMPILE_TARGET_TYPE: whether a program can be linked says nothing here, where a part of that is made.
 "$host/cmake" -G Ninja -S "$src/compiler-rt" -B "$obj" "${arguments[@]}" \
     -DCMAKE_MAKE_PROGRAM="$host/ninja" -DPython3_EXECUTABLE="$(command -v python3)" \
-    -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/tools/llvm -DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY \
+    -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$PREFIX" -DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY \
     -DCMAKE_C_COMPILER="$llvm/clang" -DCMAKE_CXX_COMPILER="$llvm/clang++" -DCMAKE_ASM_COMPILER="$llvm/clang" \
     -DCMAKE_C_FLAGS="$flags" -DCMAKE_CXX_FLAGS="$flags" -DCMAKE_ASM_FLAGS="$flags" \
     -DCMAKE_C_FLAGS_RELEASE=-DNDEBUG -DCMAKE_CXX_FLAGS_RELEASE=-DNDEBUG \
@@ -24,7 +24,7 @@ done
     -DCMAKE_OSX_DEPLOYMENT_TARGET="$MACOSX_DEPLOYMENT_TARGET" \
     -DDARWIN_macosx_CACHED_SYSROOT="$SDK" -DDARWIN_macosx_OVERRIDE_SDK_VERSION="$SDK_VERSION" \
     -DDARWIN_osx_ARCHS="$DARWIN_ARCH" -DDARWIN_osx_BUILTIN_ARCHS="$DARWIN_ARCH" \
-    -DCOMPILER_RT_INSTALL_PATH="/tools/llvm/lib/clang/$series" -DCOMPILER_RT_INCLUDE_TESTS=OFF \
+    -DCOMPILER_RT_INSTALL_PATH="$PREFIX/lib/clang/$series" -DCOMPILER_RT_INCLUDE_TESTS=OFF \
     -DCOMPILER_RT_BUILD_BUILTINS=ON -DCOMPILER_RT_BUILD_PROFILE=ON
 "$host/ninja" -j "$JOBS" -C "$obj"
 DESTDIR=$OUT "$host/ninja" -C "$obj" install

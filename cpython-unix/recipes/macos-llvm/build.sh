@@ -12,9 +12,14 @@ case $DARWIN_ARCH in
     arm64) backend=AArch64 ;;
     *) echo "no LLVM back end is known for $DARWIN_ARCH" >&2; exit 1 ;;
 esac
-rm -rf "$src"
-mv "$STEP_BUILD/src" "$src"
-ln -s "$src" "$STEP_BUILD/src"
+if [ ! -e "$src" ]; then # it is whole: it gets its name last
+    rm -rf "$src.moving"
+    mv "$STEP_BUILD/src" "$src.moving"
+    mv "$src.moving" "$src"
+    ln -s "$src" "$STEP_BUILD/src" # for driver.sh, which reads the licences
+fi
+# CMake calls a directory by the link that it was started in.
+cd "$STEP_RESUME"
 
 if [ "$STAGE" -gt 1 ]; then
     CLANG=$STEP_TOOLS/llvm/bin/clang CLANGXX=$STEP_TOOLS/llvm/bin/clang++
@@ -33,12 +38,12 @@ if [ ! -e "$obj/build.ninja" ]; then
     "$host/cmake" -G Ninja -S "$src/llvm" -B "$obj" \
         -DCMAKE_MAKE_PROGRAM="$host/ninja" -DPython3_EXECUTABLE="$(command -v python3)" \
         -DCMAKE_IGNORE_PREFIX_PATH='/opt/homebrew;/opt/local;/usr/local' \
-        -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/tools/llvm \
+        -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$PREFIX" \
         -DCMAKE_C_COMPILER="$CLANG" -DCMAKE_CXX_COMPILER="$CLANGXX" -DCMAKE_ASM_COMPILER="$CLANG" \
         -DCMAKE_OSX_SYSROOT="$SDK" -DCMAKE_OSX_ARCHITECTURES="$DARWIN_ARCH" \
         -DCMAKE_OSX_DEPLOYMENT_TARGET="$MACOSX_DEPLOYMENT_TARGET" \
         -DCMAKE_C_FLAGS="$flags" -DCMAKE_CXX_FLAGS="$flags" \
-        -DCMAKE_C_FLAGS_RELEASE=-DNDEBUG -DCMAKE_CXX_FLAGS_RELEASE=-DNDEBUG -DCMAKE_SKIP_RPATH=ON \
+        -DCMAKE_C_FLAGS_RELEASE=-DNDEBUG -DCMAKE_CXX_FLAGS_RELEASE=-DNDEBUG \
         -DLLVM_ENABLE_PROJECTS='clang;lld' -DLLVM_TARGETS_TO_BUILD=$backend \
         -DLLVM_DEFAULT_TARGET_TRIPLE="$triple" -DLLVM_HOST_TRIPLE="$triple" \
         -DLLVM_DISTRIBUTION_COMPONENTS="$tools" \
