@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pythonbuild.config.model import Target
-from pythonbuild.darwin_plan import AppleCompiler
+from pythonbuild.darwin_toolchain import AppleCompiler
 from pythonbuild.errors import MachineError, UsageError
 
 _INSTALL = "install Apple's Command Line Tools: xcode-select --install"
@@ -52,7 +52,7 @@ def find_compiler(target: Target) -> AppleCompiler:
     return AppleCompiler(
         clang, clangxx, sdk, sdk_name=f"macosx{sdk_version}", sdk_version=sdk_version,
         clang_version=" ".join(filter(None, version.groups())), profdata=profdata,
-        autotools=str(Path(autoreconf).parent),
+        autotools=str(Path(autoreconf).parent), linker_version=_linker_version(),
     )  # fmt: skip
 
 
@@ -75,16 +75,25 @@ def _xcrun(*words: str) -> str:
     return answer
 
 
-def _output(command: Sequence[str]) -> str:
+def _linker_version() -> str:
+    """Return what Apple's linker calls its release, such as ``ld-1115.7.3``; it tells it as if that were an error."""
+    linker = _xcrun("--find", "ld")
+    found = re.search(r"PROJECT:(\w+-\d[\d.]*)", _output((linker, "-v"), errors=True))
+    if found is None:
+        raise MachineError(f"{linker} -v: no version of Apple's linker", advice=_INSTALL)
+    return found[1]
+
+
+def _output(command: Sequence[str], *, errors: bool = False) -> str:
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
                               timeout=_TIMEOUT, errors="replace")  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise MachineError(f"{command[0]}: cannot be run", found=error, advice=_INSTALL) from error
-    if done.returncode:
+    if done.returncode and not errors:
         complaint = (done.stderr.strip() or f"status {done.returncode}").splitlines()[-1]
         raise MachineError(f"{' '.join(command)}: failed", found=complaint, advice=_INSTALL)
-    return done.stdout.strip()
+    return (done.stderr if errors else done.stdout).strip()
 
 
 def _numbers(version: str) -> tuple[int, ...]:

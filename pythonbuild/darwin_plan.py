@@ -4,6 +4,8 @@ On a Mac the recipes run on the machine itself, by the compiler of the Command L
 
     macos-toolchain ─► zlib, openssl, … ─► cpython ─► interpreter ─► assemble ─► archive ─► validate
 
+or by a Clang that this one compiles first (:mod:`.darwin_toolchain`).
+
 On Linux the same recipes are compiled by Clang in a root filesystem, as far as that goes without an SDK: with the
 headers of macOS' C library and a stub of libSystem, no frameworks, and without ever running what was compiled::
 
@@ -15,8 +17,8 @@ What the recipes' trees hold is looked at by :mod:`pythonbuild.validation`, as a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,14 +26,14 @@ from pythonbuild.config.model import Recipe
 from pythonbuild.config.recipes import with_needs
 from pythonbuild.cpython.leaving_out import LeftOut
 from pythonbuild.cpython.modules import read_modules
+from pythonbuild.darwin_toolchain import TOOLCHAIN, AppleCompiler, compiler_on_a_mac, naming_step
 from pythonbuild.engine.model import CallAction, CallContext, PinnedFile, Plan, Step
 from pythonbuild.errors import UsageError
 from pythonbuild.planning import cpython_step, modules_file, plan_with, setup_step
 from pythonbuild.recipe_steps import PlanInputs, recipe_step, root_step
-from pythonbuild.shipping import VALIDATE_CODE, CompiledBy, code_files
-from pythonbuild.toolchain_steps import Compiler
+from pythonbuild.shipping import VALIDATE_CODE, code_files
 
-SDK, TOOLCHAIN, NCURSES, BUILD_PYTHON = "macos-sdk", "macos-toolchain", "macos-ncurses", "build-python"
+SDK, NCURSES, BUILD_PYTHON = "macos-sdk", "macos-ncurses", "build-python"
 #: The source whose file has what can be had of an SDK without Apple.
 SDK_SOURCE = "ziglang"
 #: What cannot be compiled without an SDK, and why.
@@ -48,38 +50,13 @@ _WITHOUT_CONFIGURE = ("expat", "libffi")
 _CHECK_CODE = (*VALIDATE_CODE, "darwin_plan.py", "cross_check.py")
 
 
-@dataclass(frozen=True)
-class AppleCompiler:
-    """Which compiler and SDK ``macos-toolchain`` names: file names, versions, all that its key is to know.
-
-    ``profdata`` is llvm-profdata, which is in no directory of programs; ``autotools`` the directory of autoreconf and
-    its kin, which macOS has not got.
-    """
-
-    clang: str
-    clangxx: str
-    sdk: str
-    sdk_name: str = ""
-    sdk_version: str = ""
-    clang_version: str = ""
-    profdata: str = ""
-    autotools: str = ""
-
-    def parameters(self) -> Mapping[str, str]:
-        return {"CLANG": self.clang, "CLANGXX": self.clangxx, "SDK": self.sdk, "SDK_NAME": self.sdk_name,
-                "SDK_VERSION": self.sdk_version, "CLANG_VERSION": self.clang_version,
-                "PROFDATA": self.profdata}  # fmt: skip
-
-
 #: Clang in the root filesystem, with the SDK that ``macos-sdk`` makes.
 CROSS_COMPILER = AppleCompiler("clang", "clang++", "$STEP_TOOLS/sdk")
 
 
 def make_native_plan(inputs: PlanInputs, compiler: AppleCompiler) -> Plan:
     """Return the plan of a distribution that is built on a Mac."""
-    naming = toolchain_step(inputs, compiler, ())
-    told = CompiledBy(inputs.toolchain.name, (), naming=TOOLCHAIN)
-    plan = plan_with(inputs, Compiler((naming,), (TOOLCHAIN,), (), told))
+    plan = plan_with(inputs, compiler_on_a_mac(inputs, compiler))
     return replace(plan, steps=tuple(_with_autotools(step, compiler.autotools) for step in plan.steps))
 
 
@@ -99,7 +76,7 @@ def make_cross_plan(inputs: PlanInputs, only: Sequence[str] = ()) -> Plan:
     """
     inputs = replace(inputs, left_out=LeftOut(extensions=NOT_WITHOUT_SDK))
     sdk = _sdk_step(inputs)
-    toolchain = toolchain_step(inputs, CROSS_COMPILER, (SDK,))
+    toolchain = naming_step(inputs, CROSS_COMPILER, (SDK,))
     ncurses = recipe_step(inputs, inputs.recipes[NCURSES], (SDK, TOOLCHAIN))
     before = (SDK, TOOLCHAIN)
     recipes = _chosen(needed_recipes(inputs), only)
@@ -140,12 +117,6 @@ def needed_recipes(inputs: PlanInputs) -> list[Recipe]:
     """Return the recipes of all that CPython is linked with on macOS, every need before its user."""
     catalogue = read_modules(modules_file(inputs.project)).without(inputs.left_out.extensions)
     return with_needs(inputs.recipes, catalogue.needed_recipes(inputs.interpreter.version, inputs.target.os))
-
-
-def toolchain_step(inputs: PlanInputs, compiler: AppleCompiler, before: tuple[str, ...]) -> Step:
-    """Return the step that names the compiler, and tells of it."""
-    step = recipe_step(inputs, inputs.recipes[TOOLCHAIN], before)
-    return replace(step, parameters={**step.parameters, **compiler.parameters(), "TOOLCHAIN": inputs.toolchain.name})
 
 
 def _sdk_step(inputs: PlanInputs) -> Step:

@@ -40,7 +40,7 @@ from pythonbuild.recipe_steps import Interpreter, PlanInputs
 from pythonbuild.sources.fetch import Fetcher
 from pythonbuild.sources.places import Places
 from pythonbuild.sources.resolve import resolve
-from pythonbuild.toolchain_choice import choose_toolchain
+from pythonbuild.toolchain_choice import Choice, choose_toolchain
 
 _FETCH_JOBS = 6
 #: The oldest time that every archive format of a distribution can hold (zip's epoch).
@@ -113,10 +113,9 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
     """
     if project.system == "windows":
         return _prepare_windows(request, project, fetcher, sink, settle=settle)
-    chosen = choose_toolchain(request, project, fetcher)
+    chosen = choose_toolchain(request, project.toolchains, fetcher)
     toolchain = chosen.toolchain
-    if chosen.archive and chosen.imported:
-        sink(Note(f"{toolchain.name}: {chosen.archive.file.name}, which was imported"))
+    tell_imported(chosen, sink)
     target = compiled_by(find_target(project.targets, request.target_triple), toolchain)
     options = choose_options(request, target, toolchain, sink)
     check_options("--options", options, target.options)
@@ -146,6 +145,12 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
         left_out=find_left_out(request, project, interpreter.version, target, sink),
     )
     return Preparation(inputs, files, request, sink)
+
+
+def tell_imported(chosen: Choice, sink: EventSink) -> None:
+    """Say that nobody will make the toolchain."""
+    if chosen.archive and chosen.imported:
+        sink(Note(f"{chosen.toolchain.name}: {chosen.archive.file.name}, which was imported"))
 
 
 def _prepare_windows(request: Request, project: Project, fetcher: Fetcher, sink: EventSink, *,

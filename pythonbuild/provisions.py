@@ -1,19 +1,21 @@
 """For commands that build no distribution but need something that a build makes: a root filesystem, the sysroot.
 
 The same plan, store and keys as a build's; only the wanted steps are done, and an environment is only looked for when
-one of them has to run, or when the command itself runs something in it.
+one of them has to run, or when the command itself runs something in it. All of it goes Linux' :class:`Way`, unless
+another one is given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from pythonbuild.config.locks import load_lock, load_root_description
-from pythonbuild.config.model import Lock
+from pythonbuild.config.model import Lock, Toolchain
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
 from pythonbuild.debian.packages import fetch_debs
@@ -33,12 +35,44 @@ from pythonbuild.shipping import code_files
 from pythonbuild.sources.fetch import Fetcher
 
 
+class Prepare(Protocol):
+    """Understands a request; with ``settle`` false nobody asks whether the newest CPython can be had."""
+
+    def __call__(self, request: Request, project: Project, fetcher: Fetcher, sink: EventSink, *,
+                 settle: bool = True) -> Preparation: ...  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Way:
+    """``prepare`` understands a request, ``plan`` makes the plan, ``environment`` is where its steps run.
+
+    ``toolchains`` are those that it can compile with, by name.
+    """
+
+    prepare: Prepare
+    plan: Callable[[PlanInputs], Plan]
+    environment: Callable[[Request, EventSink], Environment]
+    toolchains: Callable[[Project], Mapping[str, Toolchain]]
+
+
+def isolated(request: Request, sink: EventSink) -> Environment:
+    """Return the request's environment. Raises EnvironmentUnavailableError."""
+    return choose(request.environment, lambda text: sink(Note(text)), request.cache)
+
+
+def _toolchains(project: Project) -> Mapping[str, Toolchain]:
+    return project.toolchains
+
+
+LINUX = Way(prepare, make_plan, isolated, _toolchains)
+
+
 @contextmanager
-def provisions(request: Request, sink: EventSink) -> Iterator[Provisions]:
+def provisions(request: Request, sink: EventSink, way: Way = LINUX) -> Iterator[Provisions]:
     """Yield what a command can ask for; ends the environment, if one was chosen, with the block."""
     project = Project(request.repository)
     with make_fetcher(request, project, sink) as fetcher, Store(request.cache) as store:
-        made = Provisions(request, project, fetcher, store, sink)
+        made = Provisions(request, project, fetcher, store, sink, way)
         try:
             yield made
         finally:
@@ -48,20 +82,21 @@ def provisions(request: Request, sink: EventSink) -> Iterator[Provisions]:
 class Provisions:
     """The environment and the trees of steps that were asked for."""
 
-    def __init__(self, request: Request, project: Project, fetcher: Fetcher, store: Store, sink: EventSink) -> None:
+    def __init__(self, request: Request, project: Project, fetcher: Fetcher, store: Store, sink: EventSink,
+                 way: Way) -> None:  # fmt: skip
         self.request = request
         self.project = project
         self.fetcher = fetcher
         self._store = store
         self._sink = sink
+        self._way = way
         self._environment: Environment | None = None
 
     @property
     def environment(self) -> Environment:
         """The request's environment. Raises EnvironmentUnavailableError."""
         if self._environment is None:
-            self._environment = choose(self.request.environment, lambda text: self._sink(Note(text)),
-                                       self.request.cache)  # fmt: skip
+            self._environment = self._way.environment(self.request, self._sink)
         return self._environment
 
     def close(self) -> None:
@@ -74,7 +109,7 @@ class Provisions:
 
     def cached(self, triple: str, steps: Collection[str]) -> dict[str, str] | None:
         """Return the digests of the steps' trees, None unless all of them are in the store."""
-        plan = restricted(make_plan(self._prepare(triple).inputs), steps)
+        plan = restricted(self._way.plan(self._prepare(triple).inputs), steps)
         return self._cached(plan, steps)
 
     def made(self, triple: str, steps: Collection[str]) -> dict[str, str]:
@@ -83,14 +118,14 @@ class Provisions:
         Raises a BuildError as a build does.
         """
         preparation = self._prepare(triple)
-        plan = restricted(make_plan(preparation.inputs), steps)
+        plan = restricted(self._way.plan(preparation.inputs), steps)
         digests = self._cached(plan, steps)
         if digests is not None:
             return digests
         environment = self.environment
         preparation = settle_pins(preparation, self._waiting(plan), fetch=True)
-        plan = restricted(make_plan(preparation.inputs), steps)
-        plan = restricted(make_plan(fetch_inputs(preparation, self._waiting(plan)).inputs), steps)
+        plan = restricted(self._way.plan(preparation.inputs), steps)
+        plan = restricted(self._way.plan(fetch_inputs(preparation, self._waiting(plan)).inputs), steps)
         executor = LocalExecutor(self._store, environment, self._sink, jobs=self.request.jobs, cache=self.request.cache)
         results = executor.execute(plan)
         return {name: results[name].digest for name in steps}
@@ -101,7 +136,7 @@ class Provisions:
 
     def _prepare(self, triple: str) -> Preparation:
         request = replace(self.request, target_triple=triple)
-        return prepare(request, self.project, self.fetcher, self._sink, settle=False)
+        return self._way.prepare(request, self.project, self.fetcher, self._sink, settle=False)
 
     def _cached(self, plan: Plan, steps: Collection[str]) -> dict[str, str] | None:
         rows = {row.step: row for row in forecast.dry_run(plan, self._store)}

@@ -11,13 +11,12 @@ import hashlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pythonbuild.config.document import SHA256
 from pythonbuild.config.model import Toolchain
-from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
 from pythonbuild.config.toolchains import BOOTSTRAP, KINDS, find_toolchain
 from pythonbuild.distribution.archive import ArchiveError
@@ -41,13 +40,16 @@ class Choice:
     imported: bool = False
 
 
-def choose_toolchain(request: Request, project: Project, fetcher: Fetcher) -> Choice:
-    """Return the toolchain of a request. Raises UsageError for what does not exist or does not go together."""
+def choose_toolchain(request: Request, known: Mapping[str, Toolchain], fetcher: Fetcher) -> Choice:
+    """Return the toolchain of a request, of those that are known.
+
+    Raises UsageError for what does not exist or does not go together.
+    """
     if request.toolchain_archive:
-        return _of_archive(request, project, find_archive(request.toolchain_archive, fetcher))
-    toolchain = find_toolchain(project.toolchains, request.toolchain, request.compiler)
-    if request.stages > 1 and "llvm" not in toolchain.recipes:
-        first = next(other.name for other in project.toolchains.values() if "llvm" in other.recipes)
+        return _of_archive(request, known, find_archive(request.toolchain_archive, fetcher))
+    toolchain = find_toolchain(known, request.toolchain, request.compiler)
+    if request.stages > 1 and not _compiles_itself(toolchain):
+        first = next(other.name for other in known.values() if _compiles_itself(other))
         raise UsageError("--stages: this toolchain's compiler is not compiled by itself", found=toolchain.name,
                          expected="a Clang from source", advice=f"--toolchain {first}")  # fmt: skip
     if toolchain.kind == BOOTSTRAP:
@@ -58,6 +60,10 @@ def choose_toolchain(request: Request, project: Project, fetcher: Fetcher) -> Ch
             ):  # fmt: skip
                 return Choice(toolchain, _archive(path, manifest), imported=True)
     return Choice(toolchain)
+
+
+def _compiles_itself(toolchain: Toolchain) -> bool:
+    return toolchain.kind == BOOTSTRAP and toolchain.compiler == "clang"
 
 
 def imported(cache: Path) -> Iterator[Path]:
@@ -76,16 +82,16 @@ def find_archive(wanted: str, fetcher: Fetcher) -> Path:
     return path.resolve()
 
 
-def import_toolchain(path: Path, cache: Path, known: Project) -> tuple[Path, Manifest]:
+def import_toolchain(path: Path, cache: Path, known: Mapping[str, Toolchain]) -> tuple[Path, Manifest]:
     """Verify an archive and keep it in the cache; return where, and what it is. Raises ArchiveError, UsageError."""
     home = cache / "toolchains"
     try:
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home, prefix=".import-") as work:
             manifest = verify_toolchain(path, Path(work) / "tree")
-            if manifest.name not in known.toolchains:
+            if manifest.name not in known:
                 raise UsageError(f"toolchain import: {path} is of an unknown toolchain", found=manifest.name,
-                                 expected=f"one of {', '.join(known.toolchains)}")  # fmt: skip
+                                 expected=f"one of {', '.join(known)}")  # fmt: skip
             beside = Path(work) / "archive"
             shutil.copyfile(path, beside)
             kept = home / manifest.filename
@@ -95,15 +101,15 @@ def import_toolchain(path: Path, cache: Path, known: Project) -> tuple[Path, Man
     return kept, manifest
 
 
-def _of_archive(request: Request, project: Project, path: Path) -> Choice:
+def _of_archive(request: Request, known: Mapping[str, Toolchain], path: Path) -> Choice:
     try:
         manifest = read_manifest(path)
     except ArchiveError as error:
         raise UsageError(f"{_FLAG}: {error}") from error
-    if manifest.name not in project.toolchains:
+    if manifest.name not in known:
         raise UsageError(f"{_FLAG}: {path.name} is of an unknown toolchain", found=manifest.name,
-                         expected=f"one of {', '.join(project.toolchains)}")  # fmt: skip
-    toolchain = project.toolchains[manifest.name]
+                         expected=f"one of {', '.join(known)}")  # fmt: skip
+    toolchain = known[manifest.name]
     if manifest.target_triple != request.target_triple:
         raise UsageError(f"{_FLAG}: {path.name} compiles for another target", found=manifest.target_triple,
                          expected=request.target_triple)  # fmt: skip

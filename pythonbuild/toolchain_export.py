@@ -6,8 +6,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from pythonbuild.config.native_targets import NATIVE
 from pythonbuild.config.request import Request
-from pythonbuild.config.toolchains import BOOTSTRAP
+from pythonbuild.config.toolchains import BOOTSTRAP, PACKAGED
 from pythonbuild.distribution.archive import Packed
 from pythonbuild.distribution.output import output_directory
 from pythonbuild.distribution.toolchain_archive import Manifest, write_toolchain
@@ -15,8 +16,14 @@ from pythonbuild.engine.events import EventSink, Published
 from pythonbuild.errors import UsageError
 from pythonbuild.provisions import provisions
 from pythonbuild.toolchain_choice import choose_toolchain, find_archive, import_toolchain
-from pythonbuild.toolchain_steps import compiler_of, sources_of
+from pythonbuild.ways import compiler_of_this_machine, way_of_this_machine
 
+#: Where each kind comes from.
+_ORIGINS = {
+    PACKAGED: "in packages of the distribution",
+    BOOTSTRAP: "made from source",
+    NATIVE: "the Command Line Tools' own",
+}
 #: The time of everything in an archive: no part of a toolchain asks for it.
 _TIME = 315532800
 
@@ -47,19 +54,21 @@ class Exchanged:
 def export(request: Request, sink: EventSink) -> Exchanged:
     """Make the toolchain of a request, if need be, and pack it into the output directory.
 
-    Raises a BuildError: UsageError for one that is in packages of the distribution, StepFailedError.
+    Raises a BuildError: UsageError for one that is not made from source, StepFailedError.
     """
-    with output_directory(request.output), provisions(request, sink) as provided:
+    way = way_of_this_machine()
+    with output_directory(request.output), provisions(request, sink, way) as provided:
         inputs = provided.inputs(request.target_triple)
         toolchain = inputs.toolchain
         if toolchain.kind != BOOTSTRAP:
-            names = [other.name for other in provided.project.toolchains.values() if other.kind == BOOTSTRAP]
-            raise UsageError("toolchain export: nothing to export, this one is made of the distribution's packages",
+            names = [other.name for other in way.toolchains(provided.project).values() if other.kind == BOOTSTRAP]
+            raise UsageError(f"toolchain export: nothing to export, this one is {_ORIGINS[toolchain.kind]}",
                              found=f"--toolchain {toolchain.name}", expected=f"one of {', '.join(names)}",
                              advice="--toolchain bootstrap")  # fmt: skip
-        result = compiler_of(inputs).result
-        digests = provided.made(request.target_triple, result)
-        manifest = Manifest(toolchain.name, request.target_triple, digests, sources_of(inputs), inputs.stages)
+        compiler = compiler_of_this_machine(inputs)
+        digests = provided.made(request.target_triple, compiler.result)
+        manifest = Manifest(toolchain.name, request.target_triple, digests, compiler.told.sources,
+                            compiler.told.stages)  # fmt: skip
         trees = {step: provided.tree(digest) for step, digest in digests.items()}
         with tempfile.TemporaryDirectory(dir=request.output, prefix=".toolchain-") as work:
             out = request.output / manifest.filename
@@ -70,19 +79,21 @@ def export(request: Request, sink: EventSink) -> Exchanged:
 
 def take_in(request: Request, wanted: str, sink: EventSink) -> Exchanged:
     """Check an exported toolchain and keep it in the cache. Raises ArchiveError for a damaged one, UsageError."""
-    with provisions(request, sink) as provided:
+    way = way_of_this_machine()
+    with provisions(request, sink, way) as provided:
         path = find_archive(wanted, provided.fetcher)
-        kept, manifest = import_toolchain(path, request.cache, provided.project)
+        kept, manifest = import_toolchain(path, request.cache, way.toolchains(provided.project))
     return Exchanged(kept, manifest)
 
 
 def listed(request: Request, sink: EventSink) -> list[tuple[str, str, str]]:
     """Return the toolchains: name, root filesystem, and from where it comes."""
-    rows = []
-    with provisions(request, sink) as provided:
-        for name, toolchain in provided.project.toolchains.items():
+    rows, way = [], way_of_this_machine()
+    with provisions(request, sink, way) as provided:
+        known = way.toolchains(provided.project)
+        for name, toolchain in known.items():
             fitting = Request(**{**vars(request), "toolchain": name, "compiler": "", "stages": 1})
-            archive = choose_toolchain(fitting, provided.project, provided.fetcher).archive
-            origin = "made from source" if toolchain.kind == BOOTSTRAP else "in packages of the distribution"
-            rows.append((name, toolchain.root, f"imported: {archive.file.name}" if archive else origin))
+            archive = choose_toolchain(fitting, known, provided.fetcher).archive
+            origin = f"imported: {archive.file.name}" if archive else _ORIGINS[toolchain.kind]
+            rows.append((name, toolchain.root or "none", origin))
     return rows

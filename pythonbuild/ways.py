@@ -6,22 +6,23 @@ What a build does with a :class:`Way` is the same everywhere (:mod:`pythonbuild.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 
-from pythonbuild.config.native_targets import CROSS, NATIVE, compiled_on, find_macos_target
+from pythonbuild.config.model import Toolchain
+from pythonbuild.config.native_targets import NATIVE, compiled_on, find_macos_target
 from pythonbuild.config.options import check_options, check_version
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
+from pythonbuild.config.toolchains import PACKAGED
 from pythonbuild.darwin_native import find_compiler, require_mac
 from pythonbuild.darwin_plan import make_cross_plan, make_native_plan
+from pythonbuild.darwin_toolchain import compiler_on_a_mac
 from pythonbuild.engine.events import EventSink, Note
 from pythonbuild.engine.model import Plan
 from pythonbuild.environments.base import Environment
 from pythonbuild.environments.native import NativeEnvironment
-from pythonbuild.environments.select import choose
 from pythonbuild.errors import UsageError
-from pythonbuild.planning import make_plan
 from pythonbuild.preparation import (
     Files,
     Preparation,
@@ -31,28 +32,18 @@ from pythonbuild.preparation import (
     choose_profile,
     find_left_out,
     load_locks,
-    prepare,
+    tell_imported,
 )
+from pythonbuild.provisions import LINUX, Way, isolated
 from pythonbuild.recipe_steps import PlanInputs
 from pythonbuild.sources.fetch import Fetcher
-
-
-@dataclass(frozen=True)
-class Way:
-    """``prepare`` understands a request, ``plan`` makes the plan, ``environment`` is where its steps run."""
-
-    prepare: Callable[[Request, Project, Fetcher, EventSink], Preparation]
-    plan: Callable[[PlanInputs], Plan]
-    environment: Callable[[Request, EventSink], Environment]
+from pythonbuild.toolchain_choice import Choice, choose_toolchain
+from pythonbuild.toolchain_steps import Compiler, compiler_of
 
 
 def way_of_this_machine() -> Way:
     """Return how what is asked for is built here."""
     return MAC if platform.system() == "Darwin" else LINUX
-
-
-def _isolated(request: Request, sink: EventSink) -> Environment:
-    return choose(request.environment, lambda text: sink(Note(text)), request.cache)
 
 
 def _native(request: Request, sink: EventSink) -> Environment:
@@ -62,42 +53,68 @@ def _native(request: Request, sink: EventSink) -> Environment:
     return environment
 
 
-def prepare_native(request: Request, project: Project, fetcher: Fetcher, sink: EventSink) -> Preparation:
+def compiler_of_this_machine(inputs: PlanInputs) -> Compiler:
+    """Return the compiler of a plan that is made here."""
+    if inputs.target.os == "macos":
+        return compiler_on_a_mac(inputs, find_compiler(inputs.target))
+    return compiler_of(inputs)
+
+
+def _of_a_mac(project: Project) -> Mapping[str, Toolchain]:
+    """Return a Mac's own compiler, and those that this one compiles first."""
+    return {name: item.toolchain for name, item in project.macos_toolchains.items() if not item.built_on}
+
+
+def _across(project: Project) -> Mapping[str, Toolchain]:
+    return {name: item.toolchain for name, item in project.macos_toolchains.items() if item.built_on}
+
+
+def prepare_native(request: Request, project: Project, fetcher: Fetcher, sink: EventSink, *,
+                   settle: bool = True) -> Preparation:  # fmt: skip
     """Understand a request for a build on a Mac. Raises UsageError for what cannot be had there."""
     refused = {
         "--environment": request.environment not in ("auto", "native"),
-        "--toolchain": request.toolchain not in ("packaged", "native", "native:clang"),
         "--cc": request.compiler not in ("", "clang"),
         "--link": bool(request.link),
-        "--toolchain-archive": bool(request.toolchain_archive),
     }
     for flag, is_refused in refused.items():
         if is_refused:
-            raise UsageError(f"{flag}: not on macOS, where Apple's Clang builds on the machine itself")
+            raise UsageError(f"{flag}: not on macOS, where Clang builds on the machine itself")
     target = find_macos_target(project.macos_targets, request.target_triple)
     require_mac(target)
-    return _prepared(request, project, fetcher, sink, NATIVE)
+    known = _of_a_mac(project)
+    if request.toolchain in (PACKAGED, NATIVE) and not request.toolchain_archive:
+        own = next(name for name, toolchain in known.items() if toolchain.kind == NATIVE)
+        request = replace(request, toolchain=own)
+    chosen = choose_toolchain(request, known, fetcher)
+    tell_imported(chosen, sink)
+    return _prepared(request, project, fetcher, sink, chosen, settle=settle)
 
 
-def prepare_cross(request: Request, project: Project, fetcher: Fetcher, sink: EventSink) -> Preparation:
+def prepare_cross(request: Request, project: Project, fetcher: Fetcher, sink: EventSink, *,
+                  settle: bool = True) -> Preparation:  # fmt: skip
     """Understand a request for a cross check. Raises UsageError for a target that is not macOS'."""
-    return _prepared(request, project, fetcher, sink, CROSS)
+    cross = next(iter(_across(project).values()))
+    return _prepared(request, project, fetcher, sink, Choice(cross), settle=settle)
 
 
-def _prepared(request: Request, project: Project, fetcher: Fetcher, sink: EventSink, kind: str) -> Preparation:
-    chosen = next(item for item in project.macos_toolchains.values() if item.toolchain.kind == kind)
+def _prepared(request: Request, project: Project, fetcher: Fetcher, sink: EventSink, chosen: Choice, *,
+              settle: bool) -> Preparation:  # fmt: skip
     toolchain = chosen.toolchain
-    target = compiled_on(find_macos_target(project.macos_targets, request.target_triple), chosen, project.targets)
+    target = compiled_on(find_macos_target(project.macos_targets, request.target_triple),
+                         project.macos_toolchains[toolchain.name], project.targets)  # fmt: skip
     options = choose_options(request, target, toolchain, sink)
     check_options("--options", options, toolchain.options or target.options)
     files = Files(fetcher, cached_bases)
     profile = choose_profile(request, options, toolchain)
-    interpreter = choose_interpreter(request, project, fetcher, sink)
+    interpreter = choose_interpreter(request, project, fetcher, sink, settle=settle)
     check_version("--options", options, interpreter.version)
     inputs = PlanInputs(
         project=project,
         target=target,
         toolchain=toolchain,
+        stages=request.stages,
+        toolchain_archive=chosen.archive,
         options=options,
         interpreter=interpreter,
         locks=load_locks(request, project, target),
@@ -116,6 +133,5 @@ def _native_plan(inputs: PlanInputs) -> Plan:
     return make_native_plan(inputs, find_compiler(inputs.target))
 
 
-LINUX = Way(prepare, make_plan, _isolated)
-MAC = Way(prepare_native, _native_plan, _native)
-CROSS_WAY = Way(prepare_cross, make_cross_plan, _isolated)
+MAC = Way(prepare_native, _native_plan, _native, _of_a_mac)
+CROSS_WAY = Way(prepare_cross, make_cross_plan, isolated, _across)

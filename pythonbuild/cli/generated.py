@@ -17,7 +17,8 @@ from pythonbuild.validation.reference import render as render_checks
 
 def _licences(repository: Path) -> str:
     project = Project(repository)
-    compilers = {recipe for toolchain in project.toolchains.values() for recipe in toolchain.recipes}
+    toolchains = (*project.toolchains.values(), *(chosen.toolchain for chosen in project.macos_toolchains.values()))
+    compilers = {recipe for toolchain in toolchains for recipe in toolchain.recipes}
     making = {recipe.name for recipe in with_needs(project.recipes, sorted(compilers))}
     return render_licences(
         project.sources, {name: recipe for name, recipe in project.recipes.items() if name not in making}

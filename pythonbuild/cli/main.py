@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from pythonbuild.cli.render import Screen
 
 #: Commands that plan a build.
-_PLANNING = ("", "why", "verify-reproducible")
-#: Commands that run what was built in root filesystems of Linux, or make toolchains there.
-_LINUX_ONLY = ("relink", "toolchain")
+_PLANNING = ("", "why", "toolchain", "verify-reproducible")
+#: Commands that link in root filesystems of Linux; for Windows no toolchain is made.
+_LINUX_ONLY = {"macos": ("relink",), "windows": ("relink", "toolchain")}
 
 
 def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> int | None:
@@ -48,7 +48,7 @@ def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> in
 
 def _refuse_other_platforms(platform: str, parsed: Arguments) -> None:
     name = parsed.command.name
-    if platform != "linux" and name in _LINUX_ONLY:
+    if name in _LINUX_ONLY.get(platform, ()):
         raise UsageError(f"{name}: is there for Linux alone so far", advice=f"docs/building-{platform}.rst")
     if platform == "linux" and name != "test-distribution" and _environment(parsed) == "native":
         raise UsageError("--environment: native is for test-distribution alone on Linux", expected="docker or sandbox")

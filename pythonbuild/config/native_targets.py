@@ -15,10 +15,12 @@ from pathlib import Path
 
 from pythonbuild.config.document import Node, read_document
 from pythonbuild.config.model import DarwinRules, Target, Toolchain, WindowsRules
+from pythonbuild.config.toolchains import BOOTSTRAP
 from pythonbuild.errors import UsageError
 
-#: How the names of toolchains for macOS begin: on a Mac itself, or on another system.
-MACOS_KINDS = (NATIVE, CROSS) = ("native", "cross")
+#: How the names of toolchains for macOS begin: a Mac's own, on another system, or made from source on a Mac.
+NATIVE, CROSS = "native", "cross"
+MACOS_KINDS = (NATIVE, CROSS, BOOTSTRAP)
 _VERSION = re.compile(r"\d+(\.\d+){0,2}")
 _SLICES = ("x86_64", "arm64")
 
@@ -78,24 +80,31 @@ def load_macos_toolchains(path: Path, linux: Mapping[str, Target]) -> Mapping[st
     known = dict.fromkeys(option for target in load_macos_targets(path).values() for option in target.options)
     for name, node in _macos(path)["toolchains"].items():
         kind, _, compiler = name.partition(":")
-        keys = node.mapping(required=["environment"], optional=["built_on", "options"])
+        keys = node.mapping(required=["environment"], optional=["built_on", "options", "recipes", "making", "sources"])
         if kind not in MACOS_KINDS or not compiler:
             raise node.fail("malformed name", found=name, expected=f"{' or '.join(MACOS_KINDS)}, a colon, the compiler")
         if (kind == CROSS) != ("built_on" in keys):
             raise node.fail("built_on is what a cross compiler has, and no other", found=kind)
+        if (kind == BOOTSTRAP) != ("recipes" in keys):
+            raise node.fail("recipes are what a bootstrap toolchain has, and no other", found=kind)
         on = keys["built_on"].choice(*linux) if "built_on" in keys else ""
         compiler, _, series = compiler.partition("-")
         root = linux[on].root if on else ""
-        options = tuple(node.choice(*known) for node in keys["options"].elements()) if "options" in keys else ()
-        toolchain = Toolchain(name, kind, compiler, series, root, environment=keys["environment"].text_map(),
-                              options=options)  # fmt: skip
+        toolchain = Toolchain(
+            name, kind, compiler, series, root, environment=keys["environment"].text_map(),
+            options=tuple(item.choice(*known) for item in keys["options"].elements()) if "options" in keys else (),
+            recipes=keys["recipes"].texts() if "recipes" in keys else (),
+            making=keys["making"].text_map() if "making" in keys else {},
+            sources=keys["sources"].text_map() if "sources" in keys else {},
+        )  # fmt: skip
         found[name] = MacosToolchain(toolchain, on)
     return found
 
 
 def compiled_on(target: Target, chosen: MacosToolchain, linux: Mapping[str, Target]) -> Target:
     """Return a target for macOS as it is when the toolchain compiles: in its root, with its variables."""
-    environment = {**target.environment, **chosen.toolchain.environment}
+    own = {"BUILD_CC": target.environment["CC"]} if chosen.toolchain.kind == BOOTSTRAP else {}
+    environment = {**target.environment, **own, **chosen.toolchain.environment}
     if not chosen.built_on:
         return replace(target, environment=environment)
     machine = linux[chosen.built_on]

@@ -1,7 +1,7 @@
 """Says where two files differ, in the words of their format.
 
-For an ELF file that is a section, for a static library a member (and its section), for PYTHON.json a key, for text a
-line, for byte code its header or its code, for anything else a byte.
+For an ELF file that is a section, for a Mach-O file a section or a load command, for a static library a member (and its
+section), for PYTHON.json a key, for text a line, for byte code its header or its code, for anything else a byte.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from elftools.common.exceptions import ELFError, ELFParseError
 from elftools.elf.elffile import ELFFile
 
 from pythonbuild.distribution.archive import METADATA
+from pythonbuild.distribution.machoparts import FOLLOWING, parts
+from pythonbuild.distribution.machoparts import MAGIC as MACHO_MAGIC
 from pythonbuild.distribution.objectfile import ELF_MAGIC, LIBRARY_MAGIC, ObjectFileError, library_members
 
 _SHOWN = 120
@@ -82,15 +84,35 @@ def _elf(_name: str, first: bytes, second: bytes) -> str:
         return ""  # a damaged file: the byte is told
     if [name for name, _ in one] != [name for name, _ in other]:
         return _sequence("section", [name for name, _ in one], [name for name, _ in other])
+    changed = _changed(one, other, _TABLES)
+    return f"section {changed}" if changed else f"ELF header or section table, {_bytes('', first, second)}"
+
+
+def _changed(one: Sequence[tuple[str, bytes]], other: Sequence[tuple[str, bytes]], following: tuple[str, ...]) -> str:
+    """Return the first of the parts that differ, where in it, and which do besides; "" if none does.
+
+    What follows from the other parts (tables of names and places, hashes) is told behind them.
+    """
     changed = [(name, left, right) for (name, left), (_, right) in zip(one, other, strict=True) if left != right]
-    # Tables of names and places follow from what the other sections hold: those are told first.
-    changed.sort(key=lambda section: section[0].startswith(_TABLES))
+    changed.sort(key=lambda part: part[0].startswith(following))
     if not changed:
-        return f"ELF header or section table, {_bytes('', first, second)}"
+        return ""
     name, left, right = changed[0]
     others = [other_name for other_name, _, _ in changed[1:]]
     more = f"; also {', '.join(others[:8])}{' …' if len(others) > 8 else ''}" if others else ""
-    return f"section {name}, {_bytes('', left, right)}{more}"
+    return f"{name}, {_bytes('', left, right)}{more}"
+
+
+def _macho(_name: str, first: bytes, second: bytes) -> str:
+    if not first.startswith(MACHO_MAGIC) or not second.startswith(MACHO_MAGIC):
+        return ""
+    try:
+        one, other = parts(first), parts(second)
+    except ObjectFileError:
+        return ""
+    if [name for name, _ in one] != [name for name, _ in other]:
+        return _sequence("part", [name for name, _ in one], [name for name, _ in other])
+    return _changed(one, other, FOLLOWING) or f"between the parts, {_bytes('', first, second)}"
 
 
 def _elf_sections(data: bytes) -> list[tuple[str, bytes]]:
@@ -218,4 +240,4 @@ def _shown(value: object) -> str:
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…") if isinstance(value, str) else text[:_SHOWN]
 
 
-_READERS: Sequence[Callable[[str, bytes, bytes], str]] = (_json, _elf, _library, _byte_code, _text)
+_READERS: Sequence[Callable[[str, bytes, bytes], str]] = (_json, _elf, _macho, _library, _byte_code, _text)

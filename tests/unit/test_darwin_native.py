@@ -31,6 +31,7 @@ class Mac:
         monkeypatch.setattr(platform, "machine", lambda: "arm64")
         self.clang()
         self.xcrun()
+        self.linker()
         self.program("autoreconf", "exit 1")
 
     def program(self, name: str, script: str) -> None:
@@ -40,7 +41,10 @@ class Mac:
     def clang(self, says: str = APPLE_CLANG) -> None:
         self.program("clang", f"cat << 'END'\n{says}\nEND")
 
-    def xcrun(self, version: str = "15.2", tools: str = "clang | clang++ | llvm-profdata") -> None:
+    def linker(self, project: str = "ld-1115.7.3") -> None:
+        self.program("ld", f'echo "@(#)PROGRAM:ld PROJECT:{project}" >&2\necho BUILD 17:11:37 Aug 1 2024 >&2')
+
+    def xcrun(self, version: str = "15.2", tools: str = "clang | clang++ | ld | llvm-profdata") -> None:
         self.program("xcrun", f"""
 [ "$1 $2" = "--sdk macosx" ] || {{ echo "xcrun: error: unexpected $*" >&2; exit 64; }}
 case "$3 $4" in
@@ -62,6 +66,7 @@ def test_what_is_found_is_told(mac: Mac) -> None:
         "CLANG": f"{mac.directory}/clang", "CLANGXX": f"{mac.directory}/clang++",
         "SDK": "/Library/Developer/CommandLineTools/SDKs/MacOSX.sdk", "SDK_NAME": "macosx15.2", "SDK_VERSION": "15.2",
         "CLANG_VERSION": "16.0.0 clang-1600.0.26.6", "PROFDATA": f"{mac.directory}/llvm-profdata",
+        "LD_VERSION": "ld-1115.7.3",
     }  # fmt: skip
 
 
@@ -146,10 +151,21 @@ def test_a_compiler_that_cannot_be_run(mac: Mac) -> None:
 
 def test_no_llvm_profdata(mac: Mac) -> None:
     """Without it there are no profiles, also of zlib and bzip2."""
-    mac.xcrun(tools="clang | clang++")
+    mac.xcrun(tools="clang | clang++ | ld")
     text = one_line("aarch64-apple-darwin", MachineError)
     assert "--find llvm-profdata: failed" in text
     assert "xcode-select --install" in text
+
+
+@pytest.mark.parametrize("project", ["ld-1221.4", "dyld-1015.7", "ld64-820.1"])
+def test_linkers(mac: Mac, project: str) -> None:
+    mac.linker(project)
+    assert find_compiler(ARM).linker_version == project
+
+
+def test_a_linker_that_is_not_apples(mac: Mac) -> None:
+    mac.program("ld", "echo 'LLD 19.1.7 (compatible with GNU linkers)'")
+    assert f"{mac.directory}/ld -v: no version of Apple's linker" in one_line("aarch64-apple-darwin", MachineError)
 
 
 def test_no_autotools(mac: Mac, monkeypatch: pytest.MonkeyPatch) -> None:

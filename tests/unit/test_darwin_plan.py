@@ -15,10 +15,10 @@ from pythonbuild.cpython.modules import read_modules
 from pythonbuild.darwin_plan import (
     BUILD_PYTHON,
     NOT_WITHOUT_SDK,
-    AppleCompiler,
     make_cross_plan,
     make_native_plan,
 )
+from pythonbuild.darwin_toolchain import AppleCompiler
 from pythonbuild.engine.keys import action_key, dependencies
 from pythonbuild.engine.model import PinnedFile, Plan, RecipeAction
 from pythonbuild.errors import UsageError

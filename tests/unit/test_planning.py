@@ -69,6 +69,8 @@ def test_every_recipe_is_used_by_some_version() -> None:
     plans = [made, *map(plan_inputs, ("3.11.2", "3.13.5", "3.14.10"))]
     used = {step.name for each in plans for step in make_plan(each).steps}
     others = {BUILD_PYTHON, "macos-ncurses", "macos-sdk", "macos-toolchain"}  # test_darwin_plan.py has these
+    others |= {recipe for item in Project(REPOSITORY).macos_toolchains.values() for recipe in item.toolchain.recipes}
+    others |= {"macos-cmake", "macos-ninja"}  # test_darwin_toolchain.py has these
     assert set(Project(REPOSITORY).recipes) - used - others == {"cpython", "cpython-profile"}
 
 

@@ -66,6 +66,8 @@ def scripts() -> Iterator[Path]:
     catalogue = read_modules(PROJECT.unix / "extension-modules.yml")
     recipes = recipes_on(PROJECT.recipes, "macos")
     names = {"cpython", "cpython-profile", "macos-toolchain"}
+    compilers = [item.toolchain for item in PROJECT.macos_toolchains.values()]
+    names |= {recipe.name for item in compilers for recipe in with_needs(recipes, item.recipes)}
     for version in ("3.11.2", "3.13.5", "3.14.10"):
         names |= {recipe.name for recipe in with_needs(recipes, catalogue.needed_recipes(version, "macos"))}
     yield from (RECIPES / "driver.sh", RECIPES / "functions.sh")
@@ -93,7 +95,7 @@ def test_scripts_that_run_on_macos(script: Path) -> None:
 
 def test_the_scripts_are_those_of_what_macos_needs() -> None:
     names = {path.parent.name for path in scripts()}
-    assert {"openssl", "libedit", "tk", "cpython", "macos-toolchain", "recipes"} <= names
+    assert {"openssl", "libedit", "tk", "cpython", "macos-toolchain", "macos-cmake", "macos-llvm", "recipes"} <= names
     assert not names & {"ncurses", "libx11", "libuuid", "sysroot", "gcc", "macos-sdk"}
 
 

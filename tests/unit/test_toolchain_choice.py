@@ -20,7 +20,7 @@ from tests.unit.test_preparation import REPOSITORY, request
 def choose(tmp_path: Path, **wishes: object) -> Choice:
     asked, project = request(tmp_path, **wishes), Project(REPOSITORY)
     with make_fetcher(asked, project, lambda _: None) as fetcher:
-        return choose_toolchain(asked, project, fetcher)
+        return choose_toolchain(asked, project.toolchains, fetcher)
 
 
 def test_the_named_archive_is_used_and_says_which_toolchain_it_is(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_no_archive(tmp_path: Path, wanted: str) -> None:
 def test_an_imported_toolchain_is_used_where_it_is_asked_for(tmp_path: Path) -> None:
     path, manifest = make_archive(tmp_path / "made")
     assert choose(tmp_path, toolchain="bootstrap").archive is None
-    kept, same = import_toolchain(path, tmp_path / "cache", Project(REPOSITORY))
+    kept, same = import_toolchain(path, tmp_path / "cache", Project(REPOSITORY).toolchains)
     assert same == manifest
     assert kept.read_bytes() == path.read_bytes()
     choice = choose(tmp_path, toolchain="bootstrap")
@@ -89,7 +89,7 @@ def test_nothing_damaged_is_imported(tmp_path: Path) -> None:
     damaged.write_bytes(data)
     for bad in (damaged, REPOSITORY / "README.rst"):
         with pytest.raises(ArchiveError):
-            import_toolchain(bad, tmp_path / "cache", Project(REPOSITORY))
+            import_toolchain(bad, tmp_path / "cache", Project(REPOSITORY).toolchains)
     assert list((tmp_path / "cache/toolchains").iterdir()) == []
 
 

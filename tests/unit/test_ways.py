@@ -14,7 +14,8 @@ from pythonbuild.distribution.profile import MAGIC
 from pythonbuild.engine.events import Event, Note
 from pythonbuild.errors import UsageError
 from pythonbuild.preparation import Preparation, make_fetcher
-from pythonbuild.ways import CROSS_WAY, MAC, Way
+from pythonbuild.provisions import Way
+from pythonbuild.ways import CROSS_WAY, MAC
 
 REPOSITORY = Path(__file__).parents[2]
 

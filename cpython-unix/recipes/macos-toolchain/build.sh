@@ -3,11 +3,11 @@
 # it is. The name has to contain "clang": configure scripts choose their options by it.
 #
 #   TOOLCHAIN        its name in targets-macos.yml
-#   CLANG, CLANGXX   the compilers' files, or names that PATH leads to
-#   SDK              its directory; words of the shell, read when the compiler runs
-#   SDK_NAME, SDK_VERSION, CLANG_VERSION
-#                    what they are, where the plan has asked
-#   PROFDATA         llvm-profdata's file, where a profile can be trained
+#   CLANG, CLANGXX   the compilers' files, or names that PATH leads to; words of the shell, read when the compiler runs
+#   SDK              its directory; the same
+#   SDK_NAME, SDK_VERSION, CLANG_VERSION, LD_VERSION
+#                    what they are, where the plan has asked; "" for the last where another linker than Apple's links
+#   PROFDATA         llvm-profdata's file, where a profile can be trained; read as CLANG is
 bin=$OUT/tools/bin
 mkdir -p "$bin" "$OUT/tools/lib"
 options="-isysroot \"$SDK\" --target=$DARWIN_ARCH-apple-macosx$MACOSX_DEPLOYMENT_TARGET -fstack-protector-strong"
@@ -51,12 +51,16 @@ printf '%s\n' '#!/bin/sh' "exec \"$CLANG\" $options \"\$@\"" > "$bin/$TARGET_TRI
 printf '%s\n' '#!/bin/sh' "exec \"$CLANGXX\" $options \"\$@\"" > "$bin/$TARGET_TRIPLE-clang++"
 chmod 755 "$bin/$TARGET_TRIPLE-clang" "$bin/$TARGET_TRIPLE-clang++"
 
+linker=
+if [ -n "$LD_VERSION" ]; then
+    linker=$(printf ',\n    "ld": "%s"' "$LD_VERSION")
+fi
 cat > "$OUT/tools/toolchain.json" << END
 {
   "kind": "${TOOLCHAIN%%:*}",
   "target": "$TARGET_TRIPLE",
   "tools": {
-    "clang": "$CLANG_VERSION"
+    "clang": "$CLANG_VERSION"$linker
   },
   "sdk": {
     "name": "$SDK_NAME",

@@ -143,6 +143,8 @@ def test_what_only_linux_can_do_is_refused_elsewhere(platform: str, capsys: pyte
             f"build-{platform}.py: {words[0]}: is there for Linux alone so far; docs/building-{platform}.rst\n"
         )
     assert answer_early("linux", str(REPOSITORY), ["verify-reproducible"]) is None
+    assert answer_early("windows", str(REPOSITORY), ["toolchain", "list"]) == 2
+    assert "toolchain: is there for Linux alone so far; docs/building-windows.rst" in capsys.readouterr().err
 
 
 def test_steps_of_linux_are_isolated(capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,7 +172,13 @@ def test_a_code_page_that_lacks_a_character(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="this is a Mac")
 def test_macos_is_built_for_on_macos(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in ([], ["--dry-run"], ["why", "zlib"], ["--target-triple", "x86_64-apple-darwin"]):
+    for words in (
+        [],
+        ["--dry-run"],
+        ["why", "zlib"],
+        ["--target-triple", "x86_64-apple-darwin"],
+        ["toolchain", "list"],
+    ):
         assert answer_early("macos", str(REPOSITORY), words) == 2
         assert capsys.readouterr().err == (
             "build-macos.py: macOS is built for on macOS: found Linux; `build-macos.py cross-check` compiles what can"

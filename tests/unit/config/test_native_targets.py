@@ -78,23 +78,39 @@ def test_wrong_files(
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize(("old", "new", "message"), [
-    ("options: [debug, noopt, lto]\n", "options: [debug, bolt]\n",
-     "toolchains.cross:clang-22.options[1]: unknown value: found 'bolt', expected one of debug, noopt, lto, pgo"),
-    ("    built_on: x86_64-unknown-linux-gnu\n", "", "built_on is what a cross compiler has, and no other"),
-])  # fmt: skip
-def test_wrong_toolchains(tmp_path: Path, old: str, new: str, message: str) -> None:
-    text = (REPOSITORY / MACOS).read_text(encoding="utf-8")
-    assert old in text
-    (tmp_path / "targets.yml").write_text(text.replace(old, new), encoding="utf-8")
-    with pytest.raises(ConfigError) as caught:
-        load_macos_toolchains(tmp_path / "targets.yml", PROJECT.targets)
-    assert message in str(caught.value)
-
-
 def test_a_target_without_any_processor(tmp_path: Path) -> None:
     path = tmp_path / "targets.yml"
     path.write_text("system_libraries: {}\nnewer_symbols: {}\ntargets: {x: {arch: x86_64, minimum_os: {}}}\n"
                     "environment: {}\ntoolchains: {}\nminimum_sdk: '13.0'\n")  # fmt: skip
     with pytest.raises(ConfigError, match=r"targets\.x\.minimum_os: is empty: expected a version for one of x86_64, a"):
         load_macos_targets(path)
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("    recipes: [macos-llvm, macos-compiler-rt]\n    sources:\n      macos-llvm: llvm-19\n", "    sources:\n",
+     "toolchains.bootstrap:clang-19: recipes are what a bootstrap toolchain has, and no other: found bootstrap"),
+    ("  native:clang:\n", "  native:clang:\n    recipes: [zlib]\n", "native:clang: recipes are what a bootstrap"),
+    ("    built_on: x86_64-unknown-linux-gnu\n", "", "cross:clang-22: built_on is what a cross comp"),
+    ("  native:clang:\n", "  packaged:clang:\n",
+     "malformed name: found packaged:clang, expected native or cross or bootstrap, a colon, the compiler"),
+    ("options: [debug, noopt, lto]\n", "options: [debug, bolt]\n",
+     "toolchains.cross:clang-22.options[1]: unknown value: found 'bolt', expected one of debug, noopt, lto, pgo"),
+    ("    making: &making\n", "    doing: &making\n", "toolchains.bootstrap:clang-19.doing: unknown key"),
+])  # fmt: skip
+def test_wrong_toolchains(tmp_path: Path, old: str, new: str, message: str) -> None:
+    text = (REPOSITORY / MACOS).read_text(encoding="utf-8")
+    path = tmp_path / "targets.yml"
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_macos_toolchains(path, PROJECT.targets)
+    assert message in str(caught.value)
+
+
+def test_own_toolchains_name_recipes_and_sources_that_there_are() -> None:
+    for chosen in PROJECT.macos_toolchains.values():
+        toolchain = chosen.toolchain
+        assert set(toolchain.recipes) <= PROJECT.recipes.keys()
+        assert set(toolchain.sources) <= PROJECT.recipes.keys()
+        assert set(toolchain.sources.values()) <= PROJECT.sources.keys()
+        assert toolchain.kind != "bootstrap" or f"llvm-{toolchain.series}" in toolchain.sources.values()

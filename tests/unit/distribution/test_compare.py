@@ -18,6 +18,7 @@ from pythonbuild.distribution.archive import ArchiveError
 from pythonbuild.distribution.compare import Comparison, compare
 from pythonbuild.distribution.explain import explain_bytes
 from tests.unit.distribution.elfmaker import make_library, make_object, make_shared
+from tests.unit.distribution.machomaker import make_macho, make_macho_object
 
 
 @dataclass(frozen=True)
@@ -214,3 +215,30 @@ def test_a_difference_in_a_long_line_is_shown() -> None:
 def test_a_damaged_elf_file_is_told_by_the_byte() -> None:
     whole = make_object(["main"], ["malloc"])
     assert "byte" in explain_bytes("a.o", whole, whole[:40])
+
+
+@pytest.mark.parametrize(("second", "place"), [
+    (make_macho(minimum_os="12.0", signed=False), "LC_BUILD_VERSION, byte 14: 0b"),
+    (make_macho(rpaths=["@loader_path"], signed=False), "part LC_RPATH: only in the second"),
+    (make_macho(libraries=[("/usr/lib/libz.1.dylib", "1.0.0")], signed=False), "LC_LOAD_DYLIB, byte "),
+    (make_macho(signed=False).replace(b"\xc3" * 16, b"\xc3" * 15 + b"\x90"), "__TEXT,__text, byte 15: c3, 90"),
+    (make_macho(), "part LC_CODE_SIGNATURE: only in the second"),
+    (make_macho(signed=False, padding=2048).replace(b"\0" * 64, b"\0" * 63 + b"!", 1), "between the parts, byte "),
+    (make_macho(signed=False)[:40], f"{len(make_macho(signed=False))} bytes, 40 bytes, the same"),
+])  # fmt: skip
+def test_mach_o_files(second: bytes, place: str) -> None:
+    assert explain_bytes("clang", make_macho(signed=False), second).startswith(place)
+
+
+def test_what_follows_from_another_part_of_a_mach_o_file_is_told_behind_it() -> None:
+    """A signature has hashes of the rest; names and places of symbols move with what is defined."""
+    first = make_macho(exported_table=["main"])
+    second = first.replace(b"\xc3" * 16, b"\x90" * 16)
+    told = explain_bytes("clang", first, second[:-8] + b"rehashed")
+    assert told.startswith("__TEXT,__text, byte 0: c3 c3")
+    assert told.endswith("; also table of LC_CODE_SIGNATURE")
+
+
+def test_objects_in_a_library_of_mach_o_files() -> None:
+    one, other = (make_library({"a.o": make_macho_object([name])}) for name in ("first", "third"))
+    assert explain_bytes("libx.a", one, other).startswith("member a.o, table of LC_SYMTAB, names, byte 2: ")
