@@ -180,7 +180,7 @@ def check_windows(cache: Path, repository: Path) -> list[Finding]:
     except BuildError as error:
         findings.append(Finding("tools", "missing", str(error)))
     try:
-        check_place("--cache-dir", cache, needed.longest_cache_path)
+        check_place("--cache-dir", cache)
         findings.append(Finding("cache path", "ok", str(cache)))
     except BuildError as error:
         findings.append(Finding("cache path", "missing", str(error)))

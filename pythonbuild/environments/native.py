@@ -45,10 +45,6 @@ _WINDOWS_ITSELF = (
     "ProgramFiles(x86)", "SystemDrive", "SystemRoot", "TEMP", "TMP", "USERPROFILE", "windir",
 )  # fmt: skip
 
-#: The longest cache directory on Windows: compilers and make take paths of 259 characters, of which the deepest ones
-#: below it (a source in a step's work directory, a header among merged tools) need some 170.
-LONGEST_CACHE = 90
-
 
 class NativeEnvironment:
     """Steps without isolation but for the network, where the system can do that. ``cache`` is the cache directory."""
@@ -128,9 +124,9 @@ def refuse_place(cache: str, *, windows: bool) -> None:
     if " " in cache:
         raise MachineError(f"{cache}: the path of the cache directory has a space, with which configure and make fail",
                            advice="give --cache-dir a directory without one")  # fmt: skip
-    if windows and len(cache) > LONGEST_CACHE:
+    if windows and len(cache) > host.LONGEST_CACHE:
         raise MachineError(f"{cache}: the path of the cache directory is too long for Windows' compilers",
-                           found=f"{len(cache)} characters", expected=f"at most {LONGEST_CACHE}",
+                           found=f"{len(cache)} characters", expected=f"at most {host.LONGEST_CACHE}",
                            advice=r"give --cache-dir a shorter one, such as C:\pb")  # fmt: skip
 
 

@@ -11,12 +11,13 @@ import re
 from pathlib import PurePath, PureWindowsPath
 
 from pythonbuild.errors import UsageError
+from pythonbuild.host import LONGEST_CACHE
 
 #: What paths may consist of: letters, digits and what neither cmd nor a makefile has a meaning for.
 _HARMLESS = re.compile(r"[A-Za-z0-9._+~-]+")
 
 
-def check_place(flag: str, path: PurePath, longest: int) -> None:
+def check_place(flag: str, path: PurePath) -> None:
     """Raise UsageError for a directory that tools of the build would stumble over; ``flag`` says whose it is."""
     advice = f"give {flag} a short path such as C:\\pb"
     text = str(path)
@@ -28,6 +29,6 @@ def check_place(flag: str, path: PurePath, longest: int) -> None:
             raise UsageError(f"{flag}: the path has {what} in it", found=text, advice=advice,
                              expected="letters, digits, and - . _ + ~ only, which nmake and cmd take as they are",
                              )  # fmt: skip
-    if len(text) > longest:
+    if len(text) > LONGEST_CACHE:
         raise UsageError(f"{flag}: the path is too long", found=f"{len(text)} characters, {text}", advice=advice,
-                         expected=f"at most {longest}, since Windows takes 260 for all that is below")  # fmt: skip
+                         expected=f"at most {LONGEST_CACHE}, since Windows takes 260 for all that is below")  # fmt: skip

@@ -60,7 +60,7 @@ def choose_tools(request: Request, project: Project, target: Target, host: Host 
         raise UsageError("--debug-shell: not there for Windows", advice="run the step's command from its log")
     needed = read_needed(project.windows)
     tools = find_tools(host or Host(), needed, target.arch)
-    check_place("--cache-dir", request.cache, needed.longest_cache_path)
+    check_place("--cache-dir", request.cache)
     return tools
 
 

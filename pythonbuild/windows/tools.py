@@ -58,14 +58,13 @@ class WrongHostError(UsageError):
 
 @dataclass(frozen=True)
 class Needed:
-    """``cpython-windows/tools.yml``: the oldest versions that will do, and how long paths may be."""
+    """``cpython-windows/tools.yml``: the oldest versions that will do."""
 
     visual_studio: str
     msvc: str
     windows_sdk: str
     perl: str
     nasm: str
-    longest_cache_path: int
 
 
 @dataclass(frozen=True)
@@ -100,12 +99,12 @@ class Tools:
 def read_needed(directory: Path) -> Needed:
     """Read ``tools.yml`` of a directory. Raises ConfigError naming file and key."""
     names = ("visual_studio", "msvc", "windows_sdk", "perl", "nasm")
-    keys = read_document(directory / TOOLS_FILE).mapping(required=(*names, "longest_cache_path"))
+    keys = read_document(directory / TOOLS_FILE).mapping(required=names)
     texts = {name: keys[name].text() for name in names}
     for name, text in texts.items():
         if not re.fullmatch(r"\d+(\.\d+)*", text):
             raise keys[name].fail("malformed version", found=repr(text), expected='a text such as "17.0"')
-    return Needed(**texts, longest_cache_path=keys["longest_cache_path"].integer())
+    return Needed(**texts)
 
 
 def find_tools(host: Host, needed: Needed, arch: str) -> Tools:

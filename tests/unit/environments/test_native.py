@@ -222,8 +222,8 @@ def test_windows_programs_find_the_system(monkeypatch: pytest.MonkeyPatch) -> No
         ("/" + "x" * 200, False, ""),
         ("/Users/a b/pb", False, "/Users/a b/pb: the path of the cache directory has a space"),
         (r"C:\pb", True, ""),
-        ("C:\\" + "x" * 87, True, ""),
-        ("C:\\" + "x" * 88, True, "too long for Windows' compilers: found 91 characters, expected at most 90; give"),
+        ("C:\\" + "x" * 77, True, ""),
+        ("C:\\" + "x" * 78, True, "too long for Windows' compilers: found 81 characters, expected at most 80; give"),
     ],
 )
 def test_places_that_steps_cannot_work_in(place: str, windows: bool, message: str) -> None:
