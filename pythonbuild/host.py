@@ -13,8 +13,8 @@ from pathlib import Path
 WINDOWS = os.name == "nt"
 MACOS = sys.platform == "darwin"
 
-#: How long the path of the cache directory may be on Windows, where compilers and make take paths of 259 characters: the
-#: longest of a step's files (CPython's Lib/test, its objects, headers among merged tools) stand 170 below it.
+#: How long the path of the cache directory may be on Windows, where compilers and make take paths of 259 characters:
+#: the longest of a step's files (CPython's Lib/test, its objects, headers among merged tools) stand 170 below it.
 LONGEST_CACHE = 80
 
 #: What Windows itself takes for programs, by the end of the name.

@@ -150,7 +150,8 @@ def prepare(request: Request, project: Project, fetcher: Fetcher, sink: EventSin
 def _prepare_windows(request: Request, project: Project, fetcher: Fetcher, sink: EventSink, *,
                      settle: bool) -> Preparation:  # fmt: skip
     """Understand a request for Windows, where the toolchain is the machine's own."""
-    from pythonbuild.windows.planning import check_windows_options, choose_tools, left_out, toolchain_of
+    from pythonbuild.windows.leaving_out import left_out
+    from pythonbuild.windows.planning import choose_tools, is_static, toolchain_of
 
     target = find_target(project.targets, request.target_triple)
     tools = choose_tools(request, project, target)
@@ -159,9 +160,12 @@ def _prepare_windows(request: Request, project: Project, fetcher: Fetcher, sink:
     toolchain = toolchain_of(tools)
     target = compiled_by(target, toolchain)
     options = choose_options(request, target, toolchain, sink)
-    check_windows_options(options)
     check_options("--options", options, target.options)
     interpreter = choose_interpreter(request, project, fetcher, sink, settle=settle)
+    check_version("--options", options, interpreter.version)
+    gone = left_out(request, project, interpreter.version, read_modules(modules_file(project)).modules,
+                    static=is_static(options))  # fmt: skip
+    tell_what_goes_along(gone, sink)
     files = Files(fetcher, cached_bases)
     inputs = PlanInputs(
         project=project,
@@ -174,7 +178,7 @@ def _prepare_windows(request: Request, project: Project, fetcher: Fetcher, sink:
         archives=request.archives,
         python_json=request.python_json,
         tag=request.tag,
-        left_out=left_out(request, project, interpreter.version),
+        left_out=gone,
     )
     return Preparation(inputs, files, request, sink)
 
@@ -183,9 +187,13 @@ def find_left_out(request: Request, project: Project, version: str, target: Targ
     """Return what the build is to be without, and say what goes that nobody named. Raises UsageError."""
     scene = Scene(read_modules(modules_file(project)), version, target.os, project.recipes)
     left_out = leave_out(scene, request.without, no_tests=request.no_tests, no_tk=request.no_tk)
+    tell_what_goes_along(left_out, sink)
+    return left_out
+
+
+def tell_what_goes_along(left_out: LeftOut, sink: EventSink) -> None:
     for name, tested in left_out.along.items():
         sink(Note(f"{name} is left out, too: it only tests {tested}"))
-    return left_out
 
 
 def choose_options(request: Request, target: Target, toolchain: Toolchain, sink: EventSink) -> str:

@@ -29,7 +29,8 @@ def read_windows_build(directory: Path, dump: Mapping[str, Any]) -> BuildFacts:
     for name in description["shared"]:
         if name in objects:
             extensions[name] = _shared(name, objects[name], dump)
-    number = "".join(description["version"].split(".")[:2])
+    flags = dump.get("abi_flags", "")  # archives of before there were builds without the GIL have none
+    number = "".join(description["version"].split(".")[:2]) + flags
     facts = BuildFacts(
         version=description["version"],
         core_objects=tuple(sorted([*dump["core"], *dump["main"]])),
@@ -41,7 +42,7 @@ def read_windows_build(directory: Path, dump: Mapping[str, Any]) -> BuildFacts:
         library=f"lib/python{number}.lib" if description["static"] else "",
         shared_library_name="" if description["static"] else f"python{number}.dll",
         archives={path: () for path in dump["libraries"] if not Path(path).name.startswith("python")},
-        variables={"LIBDEST": "/install/Lib", "ABIFLAGS": ""},
+        variables={"LIBDEST": "/install/Lib", "ABIFLAGS": flags},
         main_object=next(iter(dump["main"]), ""),
         program_ldflags=(),
         library_ldflags=(),
@@ -68,9 +69,10 @@ def _builtin(name: str, init: str | None, description: Mapping[str, Any], object
 
 
 def _shared(name: str, objects: list[str], dump: Mapping[str, Any]) -> ExtensionFacts:
-    file = f"{name}.pyd"
-    if file not in dump["shared_files"]:
-        raise DistributionError(f"{DUMP}: module {name} has objects and no file", expected=file)
+    # A module for interpreters without the GIL says so: _testcapi.cp313t-win_amd64.pyd
+    file = next((each for each in dump["shared_files"] if each.split(".")[0] == name), "")
+    if not file:
+        raise DistributionError(f"{DUMP}: module {name} has objects and no file", expected=f"{name}.pyd")
     return ExtensionFacts(name, "shared", f"PyInit_{name}", in_core=False, bootstrap=False, objects=tuple(objects),
                           links=(), shared_library=file)  # fmt: skip
 

@@ -6,7 +6,8 @@ Each returns the file with one thing changed, or the same file where that is don
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 
 from pythonbuild.pcbuild.catalogue import Dependency
 from pythonbuild.pcbuild.projects import Setting
@@ -17,6 +18,9 @@ from pythonbuild.pcbuild.xmltext import Document, Edit, Element, leaf, tag
 _TARGETS = r"$(VCTargetsPath)\Microsoft.Cpp.targets"
 _SHARED, _NOT_SHARED = "Py_ENABLE_SHARED", "Py_NO_ENABLE_SHARED"
 _LABEL = "pythonbuild"
+#: What asks for a profile of the training, up to 3.13 and since.
+_PROFILES = ("RequirePGCFiles", "RequireProfileData")
+_EXISTS = re.compile(r"Exists\('[^']*'\)")
 
 
 def add_groups(document: Document, groups: Mapping[str, Sequence[str]]) -> Document:
@@ -60,12 +64,12 @@ def import_sheet(document: Document, sheet: str) -> Document:
 
 
 def take_zlib_from_dependencies(document: Document, zlib: Dependency) -> Document:
-    """Take zlib's own sources out of the core, which then finds its header and library among the dependencies."""
+    """Take zlib's sources (or zlib-ng) out of the core: header and library are then found among the dependencies."""
     where = _zlib_mentions(document, zlib)
     if not where:
         if any(INCLUDE in element.text for element in document.root.find("ItemDefinitionGroup/ClCompile/*")):
             return document
-        raise document.fail(f"<ClCompile Include={zlib.replaces[0]}...>", "the transformation does not fit",
+        raise document.fail(f"<... {' or '.join(zlib.replaces[:2])}>", "the transformation does not fit",
                             found="none of it")  # fmt: skip
     edits: list[Edit] = []
     for element in where:
@@ -75,8 +79,16 @@ def take_zlib_from_dependencies(document: Document, zlib: Dependency) -> Documen
             setting = Setting(element.name, element.text)
             kept = [word for word in setting.words if not zlib.replaces_path(word)]
             edits.append(document.text_edit(element, ";".join([INCLUDE, *kept, setting.inherited])))
+        elif element.name == "AdditionalDependencies":
+            setting = Setting(element.name, element.text)
+            if not all(map(zlib.replaces_path, setting.words)):
+                raise document.fail(element, "links zlib and something else")
+            edits.append(document.removal(element))
         elif element.name == "IncludeExternals":
-            condition = element.get("Condition").replace(zlib.replaces[0], INCLUDE)
+            header = f"Exists('{INCLUDE}\\zlib.h')"
+            condition, found = _EXISTS.subn(header.replace("\\", r"\\"), element.get("Condition"))
+            if found != 1:
+                raise document.fail(element, "looks for zlib in a way that is not known here")
             edits.append(document.attribute_edit(element, "Condition", condition))
         else:
             raise document.fail(element, "uses zlib in a way that is not known here")
@@ -92,6 +104,19 @@ def _zlib_mentions(document: Document, zlib: Dependency) -> list[Element]:
         if any(prefix in text for text in said for prefix in zlib.replaces):
             mentions.append(element)
     return mentions
+
+
+def drop_references(document: Document, dropped: Collection[str]) -> Document:
+    """Wait for none of the projects that are gone any more."""
+    elements = [
+        element
+        for element in document.root.find("ItemGroup/ProjectReference")
+        if element.get("Include").removesuffix(".vcxproj") in dropped
+    ]
+    if not elements:
+        return document
+    edited = document.edited([document.removal(element) for element in elements])
+    return edited.edited(edited.removal(group) for group in edited.root.find("ItemGroup") if not group.children)
 
 
 def keep_objects_plain(document: Document) -> Document:
@@ -130,7 +155,7 @@ def make_core_static(document: Document) -> Document:
         return document
     kind = _expect(document, "PropertyGroup/ConfigurationType", "DynamicLibrary")
     # Training runs the program that holds the core; its profile is asked for there.
-    profile = _expect(document, "PropertyGroup/RequirePGCFiles", "true")
+    profile = _expect(document, f"PropertyGroup/{profile_property(document)}", "true")
     definitions = _definitions(document, _SHARED)
     words = [word for word in Setting(definitions.name, definitions.text).words if word not in ("_USRDLL", _SHARED)]
     resource = document.one("ItemGroup/ResourceCompile", Include=r"..\PC\python_nt.rc")
@@ -144,13 +169,23 @@ def make_core_static(document: Document) -> Document:
     return edited.edited(edited.removal(group) for group in edited.root.find("ItemGroup") if not group.children)
 
 
-def link_core_statically(document: Document, *, trained: bool) -> Document:
-    """Let a program find the core in itself; ``trained`` is the one whose runs give the profile for PGO.
+def profile_property(document: Document) -> str:
+    """Return the property by which the core's project asks for a profile: its name is another since 3.14."""
+    found = [name for name in _PROFILES if document.root.find(f"PropertyGroup/{name}")]
+    if len(found) != 1:
+        raise document.fail(f"<{' or '.join(_PROFILES)}>", "the transformation does not fit",
+                            found=f"{len(found)} of it", expected="exactly one")  # fmt: skip
+    return found[0]
+
+
+def link_core_statically(document: Document, *, trained: bool, profile: str) -> Document:
+    """Let a program find the core in itself; ``trained`` is the one whose runs give the profile for PGO, which it asks
+    for by the property ``profile``.
 
     Without a profile, code that is optimised by one would be taken for code that never runs.
     """
     globals_group = document.one("PropertyGroup", Label="Globals")
-    pgo = ("RequirePGCFiles", "true") if trained else ("SupportPGO", "false")
+    pgo = (profile, "true") if trained else ("SupportPGO", "false")
     edits = []
     present = [child.text for child in globals_group.children if child.name == pgo[0]]
     if not present:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from pythonbuild.cpython.leaving_out import WITHOUT
 from pythonbuild.pcbuild.catalogue import CORE, Catalogue, Dependency
 from pythonbuild.pcbuild.settings import DEPENDENCIES, BuiltinModule
 from pythonbuild.pcbuild.worktree import Worktree
@@ -22,6 +23,9 @@ class Options(Protocol):
 
     @property
     def optimized(self) -> bool: ...
+
+    @property
+    def without(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class Description:
     stale: tuple[str, ...]
     core_links: tuple[str, ...] = ()
     defines: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
     @staticmethod
     def from_json(value: Any) -> Description:
@@ -80,7 +85,7 @@ class Description:
             for name, module in value["builtin"].items()
         }  # fmt: skip
         transformations = {name: tuple(done) for name, done in value["transformations"].items()}
-        lists = {name: tuple(value[name]) for name in ("stale", "core_links", "defines")}
+        lists = {name: tuple(value[name]) for name in ("stale", "core_links", "defines", "without")}
         return Description(**{**value, "builtin": builtin, "transformations": transformations, **lists})
 
 
@@ -117,13 +122,14 @@ def describe(
         optimized=options.optimized,
         builtin=dict(sorted(builtin.items())),
         shared=shared,
-        omitted=gone,
+        omitted={**gone, **dict.fromkeys(options.without, WITHOUT)},
         dropped=dropped,
         properties={DEPENDENCIES: "where the dependencies are installed, with include and lib", **properties},
         transformations={name: tuple(done) for name, done in sorted(work.done.items())},
         stale=stale,
         core_links=core.links,
         defines=core.defines,
+        without=options.without,
     )
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from pythonbuild.cpython.leaving_out import WITHOUT
 from pythonbuild.cpython.setupfiles import cpython_version, parse_inittab
 from pythonbuild.errors import PcbuildError
 from pythonbuild.pcbuild.buildfiles import drop_from_build, drop_from_solution, listed_projects, solution_projects
@@ -21,11 +22,13 @@ from pythonbuild.pcbuild.catalogue import CORE, Catalogue, Dependency, cross_che
 from pythonbuild.pcbuild.core import (
     add_groups,
     core_defines,
+    drop_references,
     import_sheet,
     keep_objects_plain,
     link_core_statically,
     link_words,
     make_core_static,
+    profile_property,
     reference_project,
     take_zlib_from_dependencies,
 )
@@ -57,11 +60,13 @@ _BUILD, _SOLUTION, _CONFIG = f"{PCBUILD}/pcbuild.proj", f"{PCBUILD}/pcbuild.sln"
 @dataclass(frozen=True)
 class EditOptions:
     """What is built: ``static`` makes pythonXY.lib and programs that hold it instead of pythonXY.dll; ``optimized`` is
-    PGO. The edited projects are the same for every architecture; it is checked that they can build this one."""
+    PGO; ``without`` are modules whose projects go. The edited projects are the same for every architecture; it is
+    checked that they can build this one."""
 
     architecture: str = "x86_64"
     static: bool = False
     optimized: bool = False
+    without: tuple[str, ...] = ()
 
     @property
     def configurations(self) -> tuple[str, ...]:
@@ -97,8 +102,9 @@ def _edited_before(work: Worktree, version: str, options: EditOptions) -> Descri
     """Return what a first edit did, if it was the same one and nobody has changed its files since."""
     record = json.loads(work.read(RECORD))
     description = Description.from_json(record["description"])
-    wanted = (version, options.architecture, options.static, options.optimized)
-    had = (description.version, description.architecture, description.static, description.optimized)
+    wanted = (version, options.architecture, options.static, options.optimized, options.without)
+    had = (description.version, description.architecture, description.static, description.optimized,
+           description.without)  # fmt: skip
     if had != wanted:
         raise PcbuildError(f"{RECORD}: the tree was edited before, otherwise", found=_told(*had),
                            expected=_told(*wanted), advice="unpack the source anew")  # fmt: skip
@@ -110,20 +116,22 @@ def _edited_before(work: Worktree, version: str, options: EditOptions) -> Descri
     return description
 
 
-def _told(version: str, architecture: str, static: bool, optimized: bool) -> str:
-    return " ".join([version, architecture, *["static"] * static, *["optimized"] * optimized])
+def _told(version: str, architecture: str, static: bool, optimized: bool, without: tuple[str, ...]) -> str:
+    words = [version, architecture, *["static"] * static, *["optimized"] * optimized]
+    return " ".join([*words, *(f"without {name}" for name in without)])
 
 
 def _edit(work: Worktree, version: str, options: EditOptions, catalogue: Catalogue) -> Description:
     cross_check(work.projects(), parse_inittab(work.read(_CONFIG).decode("utf-8")), version, catalogue)
-    builtins = _read_builtins(work, version, catalogue)
-    dropped = _dropped_projects(work, version, options, catalogue)
+    builtins = _read_builtins(work, version, catalogue, options.without)
+    dropped = _dropped_projects(work, version, options, catalogue, builtins)
     guids = {name: project_guid(work.document(project_file(name))) for name in dropped}
     _move_into_core(work, builtins, _core_dependencies(version, catalogue))
     core_links = link_words(work.document(_CORE_FILE))
-    _link(work, version, options, catalogue, builtins)
+    _link(work, version, options, catalogue, builtins, dropped)
     inits = {builtin.module.name: builtin.module.init for builtin in builtins}
     work.put(_CONFIG, "add_to_inittab", add_to_inittab(_CONFIG, work.read(_CONFIG), inits))
+    work.change(_CORE_FILE, "drop_references", partial(drop_references, dropped=dropped))
     work.change(_BUILD, "drop_from_build", partial(drop_from_build, dropped=dropped))
     work.put(_SOLUTION, "drop_from_solution", drop_from_solution(_SOLUTION, work.read(_SOLUTION), guids))
     for name in dropped:
@@ -139,10 +147,10 @@ def _edit(work: Worktree, version: str, options: EditOptions, catalogue: Catalog
     return describe(version, options, PLATFORMS[options.architecture], catalogue, builtins, dropped, work, stale, core)
 
 
-def _read_builtins(work: Worktree, version: str, catalogue: Catalogue) -> list[BuiltinModule]:
+def _read_builtins(work: Worktree, version: str, catalogue: Catalogue, without: Collection[str]) -> list[BuiltinModule]:
     builtins = []
     for module in catalogue.modules_in(version).values():
-        if module.linkage == "builtin" and module.project != CORE:
+        if module.linkage == "builtin" and module.project != CORE and module.name not in without:
             project = read_project(work.document(project_file(module.project)))
             builtin = BuiltinModule(module, project, tuple(catalogue.needs(module, version)))
             _check_module(work, builtin, catalogue)
@@ -179,14 +187,18 @@ def _check_module(work: Worktree, builtin: BuiltinModule, catalogue: Catalogue) 
                            )  # fmt: skip
 
 
-def _dropped_projects(work: Worktree, version: str, options: EditOptions, catalogue: Catalogue) -> dict[str, str]:
+def _dropped_projects(work: Worktree, version: str, options: EditOptions, catalogue: Catalogue,
+                      builtins: Sequence[BuiltinModule]) -> dict[str, str]:  # fmt: skip
     """Return the projects that go, with the reason."""
     modules, projects = catalogue.modules_in(version), catalogue.projects_in(version)
+    needed = {dependency.project for builtin in builtins for dependency in builtin.dependencies}
     dropped = {}
     for name, module in modules.items():
         if module.project == CORE:
             continue
-        if module.linkage == "builtin":
+        if name in options.without:
+            dropped[module.project] = WITHOUT
+        elif module.linkage == "builtin":
             dropped[module.project] = f"module {name} is part of {CORE}"
         elif module.linkage == "omitted":
             dropped[module.project] = module.reason
@@ -195,6 +207,8 @@ def _dropped_projects(work: Worktree, version: str, options: EditOptions, catalo
     for name, project in projects.items():
         if project.becomes == "dropped":
             dropped[name] = project.reason
+        elif project.becomes == "static" and name not in needed:
+            dropped[name] = "no module needs it"
         elif options.static and project.needs_dll:
             dropped[name] = "it is linked with pythonXY.dll, which the static variant does not have"
     return {name: dropped[name] for name in work.projects() if name in dropped}
@@ -235,10 +249,10 @@ def _move_into_core(work: Worktree, builtins: Sequence[BuiltinModule], others: S
 
 
 def _link(work: Worktree, version: str, options: EditOptions, catalogue: Catalogue,
-          builtins: Sequence[BuiltinModule]) -> None:  # fmt: skip
+          builtins: Sequence[BuiltinModule], dropped: Collection[str]) -> None:  # fmt: skip
     """Link the modules' libraries: into pythonXY.dll, or in the static variant into the programs."""
     for name, project in catalogue.projects_in(version).items():
-        if project.becomes == "static":
+        if project.becomes == "static" and name not in dropped:
             work.change(project_file(name), "make_library_static", make_library_static)
             guid = project_guid(work.document(project_file(name)))
             work.change(_CORE_FILE, "reference_project", partial(reference_project, project=name, guid=guid))
@@ -248,10 +262,11 @@ def _link(work: Worktree, version: str, options: EditOptions, catalogue: Catalog
     if not options.static:
         work.change(_CORE_FILE, "import_sheet", partial(import_sheet, sheet=SHEET))
         return
+    profile = profile_property(work.document(_CORE_FILE))
     work.change(_CORE_FILE, "make_core_static", make_core_static)
     for name, project in catalogue.projects_in(version).items():
         if project.links_core:
-            edit = partial(link_core_statically, trained=project.trained)
+            edit = partial(link_core_statically, trained=project.trained, profile=profile)
             work.change(project_file(name), "link_core_statically", edit)
             work.change(project_file(name), "import_sheet", partial(import_sheet, sheet=SHEET))
 
@@ -284,7 +299,7 @@ def _check(work: Worktree, options: EditOptions, catalogue: Catalogue) -> tuple[
     for project, (path, _) in solution_projects(_SOLUTION, work.read(_SOLUTION)).items():
         if path.endswith(".vcxproj") and path.removesuffix(".vcxproj") not in existing:
             raise PcbuildError(f"{_SOLUTION}: {project}: there is no such project", found=path)
-    static = [name for name, project in catalogue.projects.items() if project.becomes == "static"]
+    static = [name for name in existing if name in catalogue.projects and catalogue.projects[name].becomes == "static"]
     _check_configurations(work, [*listed_projects(work.document(_BUILD)), *static], options)
     return tuple(sorted(set(stale)))
 

@@ -31,4 +31,4 @@ def check_place(flag: str, path: PurePath) -> None:
                              )  # fmt: skip
     if len(text) > LONGEST_CACHE:
         raise UsageError(f"{flag}: the path is too long", found=f"{len(text)} characters, {text}", advice=advice,
-                         expected=f"at most {LONGEST_CACHE}, since Windows takes 260 for all that is below")  # fmt: skip
+                         expected=f"at most {LONGEST_CACHE}, since Windows takes 260 for all below")  # fmt: skip

@@ -16,11 +16,10 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pythonbuild.config.model import Recipe, Target, Toolchain
-from pythonbuild.config.options import is_freethreaded
 from pythonbuild.config.project import Project
 from pythonbuild.config.recipes import with_needs
 from pythonbuild.config.request import Request
-from pythonbuild.cpython.leaving_out import NO_TESTS, NO_TK, TK_MODULE, LeftOut
+from pythonbuild.cpython.leaving_out import WITHOUT
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, Plan, Step
 from pythonbuild.errors import UsageError
 from pythonbuild.pcbuild.catalogue import MODULES_FILE, PROJECTS_FILE, Catalogue, read_catalogue
@@ -29,6 +28,8 @@ from pythonbuild.recipe_steps import PlanInputs
 from pythonbuild.shipping import CompiledBy, Shipment, archive_step, code_files, smaller_step
 from pythonbuild.windows import shipping, steps
 from pythonbuild.windows.host import Host
+from pythonbuild.windows.leaving_out import NO_DLL
+from pythonbuild.windows.linking import refuse_links
 from pythonbuild.windows.places import check_place
 from pythonbuild.windows.tools import Tools, find_tools, read_needed
 
@@ -39,8 +40,6 @@ _EDITED_ARCH = {"aarch64": "arm64"}
 _UNUSED = ("Doc", "Lib", "Mac", "Misc", "Tools")
 #: Wishes that builds for Windows do not know, with the flag of each and what it is when nobody wishes.
 _UNKNOWN = (
-    ("link", "--link", ()),
-    ("without", "--without", ()),
     ("profile", "--profile", None),
     ("toolchain_archive", "--toolchain-archive", ""),
     ("compiler", "--cc", ""),
@@ -53,6 +52,7 @@ def choose_tools(request: Request, project: Project, target: Target, host: Host 
     for name, flag, usual in _UNKNOWN:
         if getattr(request, name) != usual:
             raise UsageError(f"{flag}: not there for Windows", advice=f"leave out {flag}")
+    refuse_links(request.link, read_catalogue(project.windows))
     if request.toolchain != "packaged":
         raise UsageError("--toolchain: builds for Windows use the machine's Visual Studio", found=request.toolchain,
                          advice="leave out --toolchain")  # fmt: skip
@@ -64,21 +64,9 @@ def choose_tools(request: Request, project: Project, target: Target, host: Host 
     return tools
 
 
-def check_windows_options(options: str) -> None:
-    """Raise UsageError for what CPython can be built as, and this project cannot build for Windows."""
-    if is_freethreaded(options):
-        raise UsageError("--options: free-threaded builds for Windows are not there", found=options,
-                         advice=f"--options {options.partition('+')[2]}")  # fmt: skip
-
-
-def left_out(request: Request, project: Project, version: str) -> LeftOut:
-    """Return what the build is to be without."""
-    modules = read_catalogue(project.windows).modules_in(version)
-    shared = [name for name, module in modules.items() if module.linkage == "shared"]
-    extensions = {name: NO_TESTS for name in shared if request.no_tests and name not in (TK_MODULE, "_msi")}
-    if request.no_tk and TK_MODULE in shared:
-        extensions[TK_MODULE] = NO_TK
-    return LeftOut(dict(sorted(extensions.items())), request.no_tests, request.no_tk)
+def is_static(options: str) -> bool:
+    """Tell whether there is a pythonXY.lib instead of pythonXY.dll."""
+    return STATIC in options.split("+")
 
 
 def make_windows_plan(inputs: PlanInputs, host: Host | None = None) -> Plan:
@@ -133,12 +121,12 @@ def make_windows_plan(inputs: PlanInputs, host: Host | None = None) -> Plan:
 def _recipes(inputs: PlanInputs, catalogue: Catalogue) -> list[Recipe]:
     """Return the recipes of all dependencies that the modules of this version need, Tcl and Tk as one."""
     version, gone = inputs.interpreter.version, inputs.left_out.extensions
-    static = STATIC in inputs.options.split("+")
+    static = is_static(inputs.options)
     names = []
     for name, module in catalogue.modules_in(version).items():
         if name not in gone and not (static and module.linkage == "shared"):
             names += [need.name for need in catalogue.needs(module, version)]
-    wanted = dict.fromkeys(steps.TCLTK if name in ("tcl", "tk") else name for name in sorted(names))
+    wanted = dict.fromkeys(map(steps.recipe_of, sorted(names)))
     return with_needs(inputs.project.recipes, wanted)
 
 
@@ -146,16 +134,16 @@ def _omitted(inputs: PlanInputs, catalogue: Catalogue) -> dict[str, str]:
     """Return the modules that the distribution has not got, with the reasons."""
     modules = catalogue.modules_in(inputs.interpreter.version)
     omitted = {name: module.reason for name, module in modules.items() if module.linkage == "omitted"}
-    if STATIC in inputs.options.split("+"):
-        reason = "it would be linked with pythonXY.dll, which the static variant does not have"
-        omitted |= {name: reason for name, module in modules.items() if module.linkage == "shared"}
+    if is_static(inputs.options):
+        omitted |= {name: NO_DLL for name, module in modules.items() if module.linkage == "shared"}
     return dict(sorted((omitted | dict(inputs.left_out.extensions)).items()))
 
 
 def edit_options(inputs: PlanInputs) -> EditOptions:
     words = inputs.options.split("+")
     arch = _EDITED_ARCH.get(inputs.target.arch, inputs.target.arch)
-    return EditOptions(arch, static=STATIC in words, optimized="pgo" in words)
+    without = tuple(name for name, reason in inputs.left_out.extensions.items() if reason == WITHOUT)
+    return EditOptions(arch, static=STATIC in words, optimized="pgo" in words, without=without)
 
 
 def _edit_step(inputs: PlanInputs) -> Step:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pythonbuild.config.model import SYSTEM, Target, Toolchain
 from pythonbuild.config.options import short_options
+from pythonbuild.cpython.readback import DUMP
 from pythonbuild.distribution.schemas import schema_files
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, Step
 from pythonbuild.environments.base import Command
@@ -135,11 +136,14 @@ def assemble_step(shipment: Shipment, toolchain: Toolchain, interpreter: Step, o
 def _told(toolchain: Toolchain, shipment: Shipment, context: CallContext) -> dict[str, object]:
     """Return what PYTHON.json says of the toolchain: the machine's own, and pinned programs with what they are."""
     pinned = [name for name in shipment.compiler.steps if name]
+    dump = json.loads((context.tree(shipment.cpython) / "build" / DUMP).read_text(encoding="utf-8"))
     return {
         "name": toolchain.name,
         "kind": toolchain.kind,
         "tools": {**dict(sorted(toolchain.versions.items())), **{name: shipment.pin(name).version for name in pinned}},
         "digests": {name: context.digest(name) for name in pinned if name in shipment.dependencies},
+        # MSVC's profiles are of one linker run each, so they are told of and not kept.
+        **({"training": dump["training"]} if dump["training"] else {}),
     }
 
 

@@ -25,6 +25,11 @@ _PROGRAMS = {PERL: ("PERL", "perl/bin/perl.exe"), NASM: ("NASM", "nasm.exe")}
 ARCH_NAMES = {"x86_64": "amd64", "i686": "win32", "aarch64": "arm64"}
 
 
+def recipe_of(dependency: str) -> str:
+    """Return the recipe of a dependency: Tcl and Tk are one."""
+    return TCLTK if dependency in ("tcl", "tk") else dependency
+
+
 def base_python() -> str:
     """Return the Python that the virtual environment was made from."""
     return str(getattr(sys, "_base_executable", "") or sys.executable)

@@ -17,10 +17,11 @@ from toolbox import fail
 FORMAT = 1
 
 
-def collect(source: Path, built: Path, description: "dict", configuration: str, out: Path) -> None:
-    """Fill ``out``. ``built`` is the directory of the programs, ``configuration`` MSBuild's name of how."""
+def collect(source: Path, built: Path, description: "dict", told: "dict", out: Path) -> None:
+    """Fill ``out``. ``built`` is the directory of the programs; ``told`` has ``configuration``, MSBuild's name of how,
+    ``abi_flags``, what of the ABI is in names of files (t: no GIL), and ``training``, what is known of the profile."""
     major, minor = description["version"].split(".")[:2]
-    objects = source / "PCbuild/obj" / f"{major}{minor}{built.name}_{configuration}"
+    objects = source / "PCbuild/obj" / f"{major}{minor}{built.name}_{told['configuration']}"
     core = copy(objects / "pythoncore", out / "core")
     main = copy(objects / "python", out / "main")
     modules = {}
@@ -31,7 +32,9 @@ def collect(source: Path, built: Path, description: "dict", configuration: str, 
     for name in description["shared"]:
         if (objects / name).is_dir():
             modules[name] = copy(objects / name, out / "extensions" / name)
-    libraries = ["sqlite3.lib", *([f"python{major}{minor}.lib"] if description["static"] else [])]
+    linked = {word for module in description["builtin"].values() for word in module["links"]}
+    libraries = ["sqlite3.lib"] if "sqlite3.lib" in linked else []
+    libraries += [f"python{major}{minor}{told['abi_flags']}.lib"] if description["static"] else []
     for name in libraries:
         (out / "lib").mkdir(exist_ok=True)
         shutil.copyfile(built / name, out / "lib" / name)
@@ -42,7 +45,7 @@ def collect(source: Path, built: Path, description: "dict", configuration: str, 
         "system": "windows",
         "version": description["version"],
         "source_date_epoch": int(os.environ["SOURCE_DATE_EPOCH"]),
-        "configuration": configuration,
+        **told,
         "core": [f"core/{name}" for name in core],
         "main": [f"main/{name}" for name in main],
         "modules": {name: [f"extensions/{name}/{each}" for each in found] for name, found in sorted(modules.items())},
@@ -52,6 +55,20 @@ def collect(source: Path, built: Path, description: "dict", configuration: str, 
     }
     text = json.dumps(facts, indent=2, sort_keys=True) + "\n"
     (out / "cpython-build.json").write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_profile(built: Path, description: "dict", flags: str) -> "dict":
+    """Return what is told of the profile: what was trained, and by how many runs. Fails unless training has left counts
+    of what holds the core: build.bat does not look at how it ended."""
+    major, minor = description["version"].split(".")[:2]
+    trained = f"python{major}{minor}{flags}"
+    if description["static"]:
+        trained = f"python{major}.{minor}{flags}" if flags else "python"
+    counts = sorted(path.name for path in built.glob(f"{trained}!*.pgc"))
+    if not counts or not (built / f"{trained}.pgd").is_file():
+        fail(f"PGO: the training left no profile of {trained} ({trained}.pgd and {trained}!*.pgc): its output is above")
+    print(f"PGO: {trained} was linked by the profile of {len(counts)} runs", flush=True)
+    return {"of": trained, "runs": len(counts)}
 
 
 def copy(directory: Path, target: Path) -> "list[str]":

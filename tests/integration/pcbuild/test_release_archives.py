@@ -27,19 +27,24 @@ from pythonbuild.pcbuild.edit import EditOptions, edit_tree
 from pythonbuild.sources.fetch import Fetcher
 from pythonbuild.sources.places import Places
 from tests.integration.conftest import CACHE, REPOSITORY
+from tests.integration.pcbuild.later import LATER, make_later
 
 NAMESPACE = "{http://schemas.microsoft.com/developer/msbuild/2003}"
 BOM = b"\xef\xbb\xbf"
 VARIANTS = [EditOptions(), EditOptions("i686"), EditOptions("arm64"), EditOptions(static=True),
             EditOptions(optimized=True), EditOptions("i686", static=True, optimized=True)]  # fmt: skip
+RELEASED = ("3.11.2", "3.13.5", "3.13.15")
+#: What lines speak of zlib-ng, since 3.14.
+ZLIB_NG = "[Zz]libNgDir|zlib-ng|fb91c8b2|</?ProjectReference"
 #: Folders of the source that no project of PCbuild names anything in.
 _UNUSED = ("Doc", "Lib", "Mac", "Misc", "Tools")
 
 
-@pytest.fixture(params=["3.11.2", "3.13.5", "3.13.15"], scope="module")
+@pytest.fixture(params=[*RELEASED, *LATER], scope="module")
 def pristine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """CPython's source as it was released."""
-    selection = select(Project(REPOSITORY).sources, request.param)
+    """CPython's source as it was released, or made like that of a series of which none could be had."""
+    made = request.param in LATER
+    selection = select(Project(REPOSITORY).sources, "3.13.15" if made else request.param)
     with Fetcher(CACHE / "downloads", Places(pool_bases=mirror_bases), note=print) as fetcher:
         archive = fetcher.fetch(selection.candidates[0])
     directory = tmp_path_factory.mktemp(request.param)
@@ -47,6 +52,8 @@ def pristine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         members = (each for each in tar if each.name.split("/")[1:2] and each.name.split("/")[1] not in _UNUSED)
         tar.extractall(directory, members=members, filter="data")
     (tree,) = directory.iterdir()
+    if made:
+        make_later(tree, request.param)
     return tree
 
 
@@ -91,6 +98,11 @@ def words(element: ET.Element, name: str, platform: str = "x64") -> list[str]:
             value = [word for part in (setting.text or "").split(";") for word in
                      (value if part == f"%({name})" else [part])]  # fmt: skip
     return value
+
+
+def profile_property(description: Description) -> str:
+    """Return how projects of this version ask for a profile."""
+    return "RequireProfileData" if description.version.startswith("3.14.") else "RequirePGCFiles"
 
 
 def leads_to(tree: Path, include: str) -> str | None:
@@ -140,8 +152,10 @@ def test_what_is_not_named_keeps_its_bytes(pristine: Path, tree: Path, catalogue
                 assert (old.count(b"\n") == old.count(b"\r\n")) == (new.count(b"\n") == new.count(b"\r\n")), name
                 assert old.endswith(b"\n") == new.endswith(b"\n"), name
     gone, added = lines_changed(pristine, tree, "PCbuild/pythoncore.vcxproj")
-    kept = [line for line in gone if not re.search(r"zlibDir|ENABLE_SHARED|4244|</?(ItemGroup|ClCompile)", line)]
-    static = ["<ConfigurationType>DynamicLibrary</ConfigurationType>", "<RequirePGCFiles>true</RequirePGCFiles>",
+    expected = rf"zlibDir|ENABLE_SHARED|4244|</?(ItemGroup|ClCompile)|{ZLIB_NG}"
+    kept = [line for line in gone if not re.search(expected, line)]
+    profile = profile_property(description)
+    static = ["<ConfigurationType>DynamicLibrary</ConfigurationType>", f"<{profile}>true</{profile}>",
               '<ResourceCompile Include="..\\PC\\python_nt.rc" />']  # fmt: skip
     assert kept == (static if options.static else [])
     assert sum('Label="pythonbuild ' in line for line in added) == len(description.builtin) - 2 + 1
@@ -246,7 +260,8 @@ def test_the_table_has_every_module_and_its_function_is_declared(
     before, after = ((each / "PC/config.c").read_text() for each in (pristine, tree))
     table = parse_inittab(after)
     added = {name: module.init for name, module in description.builtin.items() if module.objects}
-    assert len(added) == (19 if description.version.startswith("3.11") else 20)
+    series = ".".join(description.version.split(".")[:2])
+    assert len(added) == {"3.11": 19, "3.14": 22}.get(series, 20)
     assert table == {**parse_inittab(before), **added}
     declared = Counter(re.findall(r"extern PyObject\* ?(\w+)\(void\);", after))
     assert all(declared[init] == 1 for init in table.values() if init)
@@ -308,7 +323,9 @@ def test_dependencies_dlls_and_their_copies_are_gone(tree: Path, catalogue: Cata
 def test_a_profile_is_asked_of_the_program_that_was_trained(tree: Path, catalogue: Catalogue) -> None:
     description = edit(tree, catalogue, EditOptions(static=True, optimized=True))
     asked = [
-        path.stem for path in (tree / "PCbuild").glob("*.vcxproj") if "<RequirePGCFiles>true" in path.read_text("utf-8")
+        path.stem
+        for path in (tree / "PCbuild").glob("*.vcxproj")
+        if f"<{profile_property(description)}>true" in path.read_text("utf-8")
     ]
     assert asked == ["python"]
     pythonw = root(tree / "PCbuild/pythonw.vcxproj")
@@ -336,7 +353,7 @@ def test_a_profile_is_asked_of_the_program_that_was_trained(tree: Path, catalogu
          '<AdditionalDependencies Condition="x">: cannot be carried over'),
         ("sqlite3.vcxproj", "SQLITE_API=__declspec(dllexport);", "", "<PreprocessorDefinitions>: the transformation"),
         ("sqlite3.vcxproj", "<TargetExt>", "<TargetExtension>", "is not well-formed XML"),
-        ("pythoncore.vcxproj", "$(zlibDir)", "$(zlibNgDir)", "<ClCompile Include=$(zlibDir)...>: the transformation"),
+        ("pythoncore.vcxproj", "$(zlibDir)", "$(zlib1Dir)", "<... $(zlibDir) or $(zlibNgDir)>: the transformation"),
         ("pythoncore.vcxproj", r"$(VCTargetsPath)\Microsoft.Cpp.targets", r"$(VCTargetsPath)\Other.targets",
          r'<Import Project="$(VCTargetsPath)\Microsoft.Cpp.targets">: the transformation does not fit: found 0 of it'),
         ("pythoncore.vcxproj", "pyproject.props", "python.props", '<ImportGroup/Import Project="pyproject.props">'),
@@ -346,6 +363,7 @@ def test_a_profile_is_asked_of_the_program_that_was_trained(tree: Path, catalogu
         ("config.c", "ADDMODULE MARKER 1", "ADDMODULE MARK 1", "/* -- ADDMODULE MARKER 1 -- */: the transformation"),
     ],
 )  # fmt: skip
+@pytest.mark.parametrize("pristine", RELEASED, indirect=True)
 def test_a_change_of_cpythons_is_named(tree: Path, catalogue: Catalogue, file: str, old: str, new: str,
                                        message: str) -> None:  # fmt: skip
     path = tree / ("PC" if file == "config.c" else "PCbuild") / file
@@ -365,10 +383,11 @@ def test_a_change_of_cpythons_is_named(tree: Path, catalogue: Catalogue, file: s
     [
         (">DynamicLibrary<", ">StaticLibraries<", "<ConfigurationType>: the transformation does not fit: found Static"),
         ("Py_ENABLE_SHARED;", "", "<PreprocessorDefinitions>: the transformation does not fit: found 0 with Py_ENABLE"),
-        ("RequirePGCFiles>", "RequirePGC>", "<PropertyGroup/RequirePGCFiles>: the transformation does not fit: found"),
+        ("RequirePGCFiles>", "RequirePGC>", "<RequirePGCFiles or RequireProfileData>: the transformation does not fit"),
         ("python_nt.rc", "python.rc", r'<ItemGroup/ResourceCompile Include="..\PC\python_nt.rc">: the transformation'),
     ],
 )  # fmt: skip
+@pytest.mark.parametrize("pristine", RELEASED, indirect=True)
 def test_a_change_that_the_static_variant_meets(tree: Path, catalogue: Catalogue, old: str, new: str,
                                                 message: str) -> None:  # fmt: skip
     path = tree / "PCbuild/pythoncore.vcxproj"
@@ -378,6 +397,7 @@ def test_a_change_that_the_static_variant_meets(tree: Path, catalogue: Catalogue
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("pristine", RELEASED, indirect=True)
 def test_modules_and_projects_are_cross_checked_both_ways(tree: Path, catalogue: Catalogue) -> None:
     shutil.copy(tree / "PCbuild/_queue.vcxproj", tree / "PCbuild/_zstd.vcxproj")
     (tree / "PCbuild/_uuid.vcxproj").unlink()
@@ -386,3 +406,22 @@ def test_modules_and_projects_are_cross_checked_both_ways(tree: Path, catalogue:
         edit(tree, catalogue)
     for message in ("project _zstd is new", "project liblzma is gone", "module _uuid has no project _uuid"):
         assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("pristine", ["3.14.99"], indirect=True)
+@pytest.mark.parametrize("options", [VARIANTS[0], VARIANTS[3]], ids=str)
+def test_zlib_takes_the_place_of_zlib_ng_and_zstd_is_compiled_in(tree: Path, catalogue: Catalogue,
+                                                                 options: EditOptions) -> None:  # fmt: skip
+    description = edit(tree, catalogue, options)
+    assert "zlib-ng" in description.dropped
+    assert "zstdDir" in description.properties
+    for path in (tree / "PCbuild").glob("*.*"):
+        assert "zlib-ng" not in path.read_text("utf-8-sig").replace("zlib-ng is not a", ""), path.name
+    core = (tree / "PCbuild/pythoncore.vcxproj").read_text("utf-8-sig")
+    assert "ZlibNgDir" not in core
+    assert r"Exists('$(PythonBuildDependencies)\include\zlib.h')" in core
+    assert "zlib.lib" in (tree / "PCbuild/pythonbuild.props").read_text()
+    assert description.builtin["_zstd"].bundled[r"$(zstdDir)lib\common\pool.c"] == "zstd"
+    assert r"..\Modules\_zstd\compressor.c" not in description.builtin["_zstd"].bundled
+    asking = [path.stem for path in (tree / "PCbuild").glob("*.vcxproj") if "RequireProfileData" in path.read_text()]
+    assert asking == (["python"] if options.static else ["pythoncore"])

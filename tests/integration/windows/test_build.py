@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,9 +26,11 @@ from pythonbuild.distribution.peimage import read_image
 from pythonbuild.distribution.python_json import read_python_json
 from pythonbuild.validation.validate import validate
 from tests.integration.conftest import CACHE, REPOSITORY, clean
+from tests.integration.pcbuild.later import make_later
 from tests.integration.windows.machine import Done, FakeWindows, make_machine
 
 TRIPLE = "x86_64-pc-windows-msvc"
+WITHOUT = ("--without", "_sqlite3,_ssl,_hashlib")
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +225,7 @@ def thirty_two(compiler: Path) -> Iterator[FakeWindows]:
 def test_static_with_pgo_for_i686(thirty_two: FakeWindows, tmp_path: Path) -> None:
     """The programs hold the core; there is no DLL, no module with one, and none of the tests."""
     done = thirty_two.build(tmp_path, "--python", "3.13.5", "--target-triple", "i686-pc-windows-msvc",
-                            "--options", "static+pgo", "--no-tests", path=thirty_two.bare_path)  # fmt: skip
+                            "--options", "static+pgo", "--no-tests", *WITHOUT, path=thirty_two.bare_path)  # fmt: skip
     (archive,) = done.archives
     document = read_python_json(read_metadata(archive))
     core = document.build_info.core
@@ -235,8 +239,61 @@ def test_static_with_pgo_for_i686(thirty_two: FakeWindows, tmp_path: Path) -> No
     assert "python/install/python.exe" in names
     assert not any(name.endswith("python313.dll") or "/Lib/test/" in name for name in names)
     assert [row["arguments"][1] for row in thirty_two.calls("msbuild")] == ["PGInstrument", "PGUpdate"]
+    assert len(thirty_two.calls("training")) == 1
     (configure,) = [row for row in thirty_two.calls("perl") if row["arguments"][0] == "Configure"]
     assert configure["arguments"][1] == "VC-WIN32"
+    # The profile is told of, and neither it nor what training needs is shipped.
+    assert document.toolchain["training"] == {"of": "python", "runs": 2}
+    assert not any(name.endswith((".pgd", ".pgc", "pgort140.dll")) for name in names)
+    # What was left out is in no project, no table, and nothing is built for it.
+    assert document.omitted_extensions["_sqlite3"] == "left out of the build (--without)"
+    assert not {"_sqlite3", "_ssl", "_hashlib"} & document.build_info.extensions.keys()
+    assert not {"sqlite", "openssl"} & {event["step"] for event in done.of("StepFinished")}
+
+
+@pytest.fixture(scope="module")
+def arm(compiler: Path) -> Iterator[FakeWindows]:
+    """A machine whose compiler is set up for arm64."""
+    root = Path(tempfile.mkdtemp(prefix="pbw-"))
+    yield make_machine(root, compiler, "ARM64")
+    shutil.rmtree(root)
+
+
+def test_without_the_gil_for_arm64_like_3_14(built: Done, arm: FakeWindows, tmp_path: Path) -> None:
+    """What is particular to arm64, to a build without the GIL and to 3.14, at once; the source is 3.13's, changed."""
+    source = tmp_path / "source"
+    with tarfile.open(CACHE / "downloads/Python-3.13.5.tar.xz") as tar:
+        members = (each for each in tar if not re.match(r"[^/]+/(Doc|Mac|Lib/test)(/|$)", each.name))
+        tar.extractall(source, members=members, filter="data")
+    (tree,) = source.iterdir()
+    make_later(tree, "3.14.99")
+    done = arm.build(tmp_path / "dist", "--python-source", str(tree), "--target-triple", "aarch64-pc-windows-msvc",
+                     "--options", "freethreaded+noopt", "--no-tests")  # fmt: skip
+    (archive,) = done.archives
+    document = read_python_json(read_metadata(archive))
+    assert (document.python_version, document.arch, document.build_options) == (
+        "3.14.99", "aarch64", "freethreaded+noopt")  # fmt: skip
+    info = document.build_info
+    assert info.core.shared_lib == "install/python314t.dll"
+    assert info.extensions["_tkinter"].shared_lib == "install/DLLs/_tkinter.cp314t-win_arm64.pyd"
+    assert {"build/extensions/_zstd/_zstdmodule.obj", "build/extensions/_zstd/pool.obj"} <= set(
+        info.extensions["_zstd"].objs)  # fmt: skip
+    assert "BSD-3-Clause" in info.extensions["_zstd"].licenses
+    assert info.extensions["zlib"].links[0].path_static == "build/lib/zlib.lib"
+    assert {"zstd", "zlib"} <= {source.name for source in document.sources}
+    unpack(archive, tmp_path / "out")
+    install = tmp_path / "out/python/install"
+    for name in ("python.exe", "python3.14t.exe", "pythonw.exe", "python3t.dll", "libs/python314t.lib",
+                 "Lib/venv/scripts/nt/venvlaunchert.exe"):  # fmt: skip
+        assert (install / name).is_file(), name
+    assert "#define Py_GIL_DISABLED 1" in (install / "include/pyconfig.h").read_text()
+    image = read_image((install / "python.exe").read_bytes(), "python.exe")
+    assert "python314t.dll" in image.imports
+    (build,) = arm.calls("build.bat")
+    assert build["arguments"][:6] == ["-E", "-p", "ARM64", "-c", "Release", "--disable-gil"]
+    (configure,) = [row for row in arm.calls("perl") if row["arguments"][0] == "Configure"]
+    assert configure["arguments"][1] == "VC-WIN64-ARM"
+    assert arm.calls("armasm64")
 
 
 def test_stand_ins_notice_what_is_wrong(windows: FakeWindows, tmp_path: Path) -> None:
@@ -269,10 +326,11 @@ def test_without_the_tools_there_is_one_line(windows: FakeWindows) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["--options", "freethreaded+noopt"], 2, "--options: free-threaded builds for Windows are not there"),
+        (["--options", "freethreaded+lto"], 2, "--options: not there for this target: found freethreaded+lto"),
         (["--options", "lto"], 2, "--options: not there for this target: found lto"),
         (["--target-triple", "x86_64-unknown-linux-gnu"], 2, "build it by build-linux.py, on Linux"),
-        (["--link", "openssl=shared"], 2, "--link: not there for Windows"),
+        (["--link", "openssl=shared"], 2, "--link openssl=shared: not there for Windows"),
+        (["--without", "_socket"], 2, "--without: _socket cannot be left out"),
         (["--target-triple", "aarch64-pc-windows-msvc", "--options", "pgo"], 2, "not there for this target: found pgo"),
     ],
 )

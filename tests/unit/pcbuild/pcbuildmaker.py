@@ -199,7 +199,7 @@ struct _inittab _PyImport_Inittab[] = {
 
 MODULES = """
 modules:
-  _bz2: {needs: [bzip2], defines: [MORE]}
+  _bz2: {needs: [bzip2, sqlite], defines: [MORE]}
   _new: {since: "3.14"}
   _tkinter: {linkage: shared, reason: "DLLs of its own"}
   zlib: {project: pythoncore, needs: [zlib]}
@@ -212,7 +212,8 @@ projects:
   sqlite3: {becomes: static}
 dependencies:
   bzip2: {libraries: [libbz2.lib], system: [user32.lib], replaces: [$(bz2Dir), $(OutDir)libother]}
-  zlib: {libraries: [zlib.lib], replaces: [$(zlibDir)]}
+  sqlite: {project: sqlite3, property: sqlite3Dir}
+  zlib: {libraries: [zlib.lib], replaces: [$(zlibDir), $(zlibNgDir), $(GeneratedZlibNgDir), zlib-ng$(PyDebugExt)]}
 properties:
   VCTargetsPath: Visual Studio
   sqlite3Dir: SQLite

@@ -23,10 +23,10 @@ def test_modules_and_projects_answer_for_one_version(tmp_path: Path) -> None:
         "_bz2",
         "PyInit__bz2",
         "builtin",
-        ("bzip2",),
+        ("bzip2", "sqlite"),
     )
     assert catalogue.modules["_tkinter"].reason == "DLLs of its own"
-    (bzip2,) = catalogue.needs(module, "3.13.9")
+    bzip2, _sqlite = catalogue.needs(module, "3.13.9")
     assert bzip2.replaces_path("$(BZ2DIR)\\bzlib.c")
     assert not bzip2.replaces_path("..\\bzlib.c")
 
@@ -34,7 +34,7 @@ def test_modules_and_projects_answer_for_one_version(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("needs: [bzip2], d", "needs: [bzip3], d", "modules._bz2: needs: unknown dependency 'bzip3'"),
+        ("needs: [bzip2, sqlite], d", "needs: [bzip3], d", "modules._bz2: needs: unknown dependency 'bzip3'"),
         ("defines: [MORE]", "define: [MORE]", "modules._bz2.define: unknown key"),
         ("linkage: shared, r", "linkage: static, r", "modules._tkinter.linkage: unknown value"),
         ("linkage: shared, r", "r", "modules._tkinter: a module has a 'reason' exactly when"),

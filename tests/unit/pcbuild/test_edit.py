@@ -41,20 +41,40 @@ def test_the_modules_are_inside(tree: Path, catalogue: Catalogue) -> None:
     assert b"zlibDir" not in core.data
     assert b"<ClCompile   Include='..\\Python\\context.c'   />" in core.data
     sheet = Worktree(tree).document("PCbuild/pythonbuild.props")
-    assert sheet.one("ItemDefinitionGroup/Link/AdditionalDependencies").text.split(";")[:3] == [
-        "libbz2.lib", "user32.lib", "zlib.lib"]  # fmt: skip
+    assert sheet.one("ItemDefinitionGroup/Link/AdditionalDependencies").text.split(";")[:4] == [
+        "libbz2.lib", "user32.lib", "$(OutDir)sqlite3$(PyDebugExt).lib", "zlib.lib"]  # fmt: skip
     assert description.platform == "x64"
     assert description.builtin["_bz2"].objects == "_bz2"
     assert description.builtin["zlib"].objects == ""
     assert description.shared == {"_tkinter": "DLLs of its own"}
     assert description.dropped == {"_bz2": "module _bz2 is part of pythoncore"}
     assert description.stale == ("Include/forgotten.h",)
-    assert [*description.properties] == ["PythonBuildDependencies"]
+    assert [*description.properties] == ["PythonBuildDependencies", "sqlite3Dir"]
     assert description.transformations["PCbuild/sqlite3.vcxproj"] == ("make_library_static",)
     assert description.core_links == ("version.lib", "ws2_32.lib", "advapi32.lib")
     assert description.defines == ("_USRDLL", "Py_BUILD_CORE", "Py_ENABLE_SHARED")
-    assert description.builtin["_bz2"].links == ("libbz2.lib", "user32.lib", "Ws2_32.lib")
+    assert description.builtin["_bz2"].links == ("libbz2.lib", "user32.lib", "sqlite3.lib", "Ws2_32.lib")
     assert description.builtin["zlib"].links == ("zlib.lib",)
+
+
+@pytest.mark.parametrize("static", [False, True])
+def test_modules_that_are_left_out(tree: Path, catalogue: Catalogue, static: bool) -> None:
+    """Their projects go, and so does that of a library which nothing else is linked with."""
+    options = EditOptions(static=static, without=("_bz2", "_tkinter"))
+    description = edit_tree(tree, maker.VERSION, options, catalogue)
+    reason = "left out of the build (--without)"
+    assert description.dropped == {"_bz2": reason, "_tkinter": reason, "sqlite3": "no module needs it"}
+    assert description.omitted == {"_bz2": reason, "_tkinter": reason}
+    assert (description.without, description.shared) == (("_bz2", "_tkinter"), {})
+    assert [*description.builtin] == ["zlib"]
+    assert [*description.properties] == ["PythonBuildDependencies"]
+    work = Worktree(tree)
+    assert work.projects() == ["python", "pythoncore", "pythonw"]
+    for name in ("PC/config.c", "PCbuild/pythoncore.vcxproj", "PCbuild/pythonbuild.props", "PCbuild/pcbuild.proj"):
+        assert not [word for word in (b"_bz2", b"libbz2", b"sqlite", b"_tkinter") if word in work.read(name)], name
+    assert edit_tree(tree, maker.VERSION, options, catalogue) == description
+    with pytest.raises(PcbuildError, match=r"otherwise: found .* without _bz2 without _tkinter, expected 3\.13\.9"):
+        edit_tree(tree, maker.VERSION, EditOptions(static=static), catalogue)
 
 
 def test_the_static_variant_has_no_dll(tree: Path, catalogue: Catalogue) -> None:

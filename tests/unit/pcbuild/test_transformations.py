@@ -15,6 +15,7 @@ from pythonbuild.pcbuild.buildfiles import drop_from_build, drop_from_solution, 
 from pythonbuild.pcbuild.catalogue import read_catalogue
 from pythonbuild.pcbuild.core import (
     add_groups,
+    drop_references,
     import_sheet,
     link_core_statically,
     make_core_static,
@@ -96,7 +97,7 @@ def test_a_modules_files_say_what_its_project_said(builtin: BuiltinModule) -> No
 def test_libraries_of_all_modules_are_said_once(builtin: BuiltinModule) -> None:
     links = link_settings([], [builtin, builtin], [])
     assert links == {
-        "AdditionalDependencies": ("libbz2.lib", "user32.lib", "Ws2_32.lib"),
+        "AdditionalDependencies": ("libbz2.lib", "user32.lib", "$(OutDir)sqlite3$(PyDebugExt).lib", "Ws2_32.lib"),
         "AdditionalOptions": ("/EXPORT:One,PRIVATE",),
     }
     data = render_sheet(links)
@@ -105,7 +106,7 @@ def test_libraries_of_all_modules_are_said_once(builtin: BuiltinModule) -> None:
     link = sheet.one("ItemDefinitionGroup/Link")
     assert [child.text for child in link.children] == [
         "$(PythonBuildDependencies)\\lib;%(AdditionalLibraryDirectories)",
-        "libbz2.lib;user32.lib;Ws2_32.lib;%(AdditionalDependencies)",
+        "libbz2.lib;user32.lib;$(OutDir)sqlite3$(PyDebugExt).lib;Ws2_32.lib;%(AdditionalDependencies)",
         "/EXPORT:One,PRIVATE %(AdditionalOptions)",
     ]
     assert sheet.one("Target/Error").get("Condition") == "!Exists('$(PythonBuildDependencies)\\include')"
@@ -146,8 +147,50 @@ def test_zlib_comes_from_the_dependencies(tmp_path: Path) -> None:
     with pytest.raises(PcbuildError, match=r"pythoncore\.vcxproj:\d+: <Other>: uses zlib in a way that is not known"):
         transform(maker.document("pythoncore", maker.CORE.replace("DisableSpecificWarnings>4244", "Other>$(zlibDir)")
                                  .replace("</DisableSpecificWarnings>", "</Other>")))  # fmt: skip
-    with pytest.raises(PcbuildError, match=r"<ClCompile Include=\$\(zlibDir\)\.\.\.>: the transformation does not fit"):
-        transform(maker.document("pythoncore", maker.CORE.replace("zlibDir", "zlibNgDir")))
+    with pytest.raises(
+        PcbuildError, match=r"<\.\.\. \$\(zlibDir\) or \$\(zlibNgDir\)>: the transformation does not fit"
+    ):
+        transform(maker.document("pythoncore", maker.CORE.replace("zlibDir", "zlib1Dir")))
+
+
+#: How the core is linked with zlib-ng, a project of its own, instead of compiling zlib.
+NG = (
+    ("$(zlibDir)\\zlib.h')", "$(zlibNgDir)\\zlib-ng.h.in')"),
+    ("$(zlibDir);", "$(zlibNgDir);$(GeneratedZlibNgDir);"),
+    ("<AdditionalDependencies>", '<AdditionalDependencies Condition="$(IncludeExternals)">zlib-ng$(PyDebugExt).lib;'
+     "%(AdditionalDependencies)</AdditionalDependencies>\n      <AdditionalDependencies>"),
+)  # fmt: skip
+
+
+def with_zlib_ng(*more: tuple[str, str]) -> Document:
+    body = maker.CORE
+    for old, new in (*NG, *more):
+        assert old in body
+        body = body.replace(old, new)
+    return maker.document("pythoncore", body)
+
+
+def test_zlib_takes_the_place_of_zlib_ng(tmp_path: Path) -> None:
+    transform = zlib(tmp_path)
+    before = with_zlib_ng()
+    gone, added = difference(before, transform(before))
+    assert [line for line in gone if line.startswith("<AdditionalDependencies Condition=")]
+    assert added == [
+        "<IncludeExternals Condition=\"$(IncludeExternals) == '' and "
+        "Exists('$(PythonBuildDependencies)\\include\\zlib.h')\">true</IncludeExternals>",
+        '<AdditionalIncludeDirectories Condition="$(IncludeExternals)">$(PythonBuildDependencies)\\include;'
+        "%(AdditionalIncludeDirectories)</AdditionalIncludeDirectories>",
+    ]  # fmt: skip
+    with pytest.raises(PcbuildError, match=r"<AdditionalDependencies .*>: links zlib and something else"):
+        transform(with_zlib_ng(("zlib-ng$(PyDebugExt).lib;", "zlib-ng$(PyDebugExt).lib;more.lib;")))
+    with pytest.raises(PcbuildError, match=r"<IncludeExternals .*>: looks for zlib in a way that is not known here"):
+        transform(with_zlib_ng(("Exists('$(zlibNgDir)", "Found('$(zlibNgDir)")))
+
+
+def test_the_core_waits_for_no_project_that_is_gone() -> None:
+    document = reference_project(maker.document("pythoncore"), "zlib-ng", "{A}")
+    assert drop_references(document, ["zlib-ng"]).data == maker.document("pythoncore").data
+    assert drop_references(document, ["other"]) is document
 
 
 def test_a_sheet_is_imported_after_cpythons_own() -> None:
@@ -208,7 +251,7 @@ def test_the_core_becomes_a_static_library() -> None:
             "<ConfigurationType>: the transformation does not fit: found Application",
         ),
         ("Py_ENABLE_SHARED;", "", "<PreprocessorDefinitions>: the transformation does not fit: found 0 with Py_ENABLE"),
-        ("<RequirePGCFiles>true</RequirePGCFiles>", "", "<PropertyGroup/RequirePGCFiles>: the transformation does not"),
+        ("<RequirePGCFiles>true</RequirePGCFiles>", "", "<RequirePGCFiles or RequireProfileData>: the transformation"),
         (
             "python_nt.rc",
             "other.rc",
@@ -226,15 +269,16 @@ def test_another_core_is_refused(old: str, new: str, message: str) -> None:
                                                (False, "<SupportPGO>false</SupportPGO>")])  # fmt: skip
 def test_a_program_holds_the_core(trained: bool, line: str) -> None:
     document = maker.document("python")
-    edited = link_core_statically(document, trained=trained)
+    link = partial(link_core_statically, trained=trained, profile="RequirePGCFiles")
+    edited = link(document)
     definition = "<PreprocessorDefinitions>Py_NO_ENABLE_SHARED;%(PreprocessorDefinitions)</PreprocessorDefinitions>"
     assert difference(document, edited) == ([], [line, "<ClCompile>", definition, "</ClCompile>"])
-    assert link_core_statically(edited, trained=trained).data == edited.data
+    assert link(edited).data == edited.data
     opposite = edited.data.replace(b"true</R", b"false</R").replace(b"false</S", b"true</S")
     with pytest.raises(
         PcbuildError, match=r'<PropertyGroup Label="Globals">: sets (RequirePGCFiles|SupportPGO) already'
     ):
-        link_core_statically(parse("a.vcxproj", opposite), trained=trained)
+        link(parse("a.vcxproj", opposite))
 
 
 def test_a_dll_becomes_a_static_library() -> None:

@@ -25,7 +25,7 @@ def test_plain_paths(path: PurePath) -> None:
     (PureWindowsPath(r"C:\50%\x"), "the path has '%' in it"),
     (PureWindowsPath(r"C:\Benutzer\Jörg"), "the path has 'ö' in it"),
     (PureWindowsPath(r"\\server\share\x"), "a network path"),
-    (PureWindowsPath("C:\\" + "x" * (LONGEST_CACHE - 2)), f"the path is too long: found {LONGEST_CACHE + 1} characters"),
+    (PureWindowsPath("C:\\" + "x" * (LONGEST_CACHE - 2)), f"too long: found {LONGEST_CACHE + 1} characters"),
     (PurePosixPath("/a b"), "the path has a space in it"),
 ])  # fmt: skip
 def test_what_tools_would_stumble_over(path: PurePath, message: str) -> None:

@@ -12,18 +12,21 @@ from pythonbuild.config.model import LockedPackage, Pin, Toolchain
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
 from pythonbuild.config.toolchains import compiled_by
-from pythonbuild.cpython.leaving_out import NO_TESTS, NO_TK
+from pythonbuild.cpython.leaving_out import NO_TESTS, NO_TK, WITHOUT
+from pythonbuild.cpython.modules import read_modules
 from pythonbuild.engine.keys import step_inputs
 from pythonbuild.engine.model import PinnedFile, Plan, RecipeAction
 from pythonbuild.errors import UsageError
-from pythonbuild.planning import lock_names, make_plan
+from pythonbuild.planning import lock_names, make_plan, modules_file
 from pythonbuild.recipe_steps import Interpreter, PlanInputs
 from pythonbuild.windows.host import Host
-from pythonbuild.windows.planning import check_windows_options, choose_tools, edit_options, left_out
+from pythonbuild.windows.leaving_out import left_out
+from pythonbuild.windows.planning import choose_tools, edit_options
 from pythonbuild.windows.shipping import runs_here
 
 REPOSITORY = Path(__file__).parents[3]
 PROJECT = Project(REPOSITORY, "windows")
+EVERYWHERE = read_modules(modules_file(PROJECT)).modules
 FOUND = {"PERL": r"C:\perl\bin\perl.exe", "NASM": r"C:\nasm\nasm.exe"}
 
 
@@ -111,8 +114,8 @@ def request(**changes: Any) -> Request:
 
 
 def test_what_is_left_out() -> None:
-    assert not left_out(request(), PROJECT, "3.13.5")
-    gone = left_out(request(no_tests=True, no_tk=True), PROJECT, "3.13.5")
+    assert not left_out(request(), PROJECT, "3.13.5", EVERYWHERE)
+    gone = left_out(request(no_tests=True, no_tk=True), PROJECT, "3.13.5", EVERYWHERE)
     assert gone.extensions["_tkinter"] == NO_TK
     assert gone.extensions["_testcapi"] == NO_TESTS
     assert "_ssl" not in gone.extensions
@@ -124,8 +127,11 @@ def test_what_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"link": (("openssl", "shared"),)}, "--link: not there for Windows"),
-    ({"without": ("_ssl",)}, "--without: not there for Windows"),
+    ({"link": (("openssl", "shared"),)}, "--link openssl=shared: not there for Windows: found pythonXY.dll holds"),
+    ({"link": (("zstd", "shared"),)}, "zstd=shared: not there for Windows: found zstd's sources are compiled into"),
+    ({"link": (("expat", "system"),)}, "expat=system: not there for Windows: found no expat that Windows has"),
+    ({"link": (("tk", "shared"),)}, "tk=shared: .* found Tcl and Tk are DLLs beside _tkinter in every build"),
+    ({"link": (("opensl", "shared"),)}, "--link: unknown dependency: found opensl, .*; did you mean openssl"),
     ({"toolchain": "bootstrap"}, "--toolchain: builds for Windows use the machine's Visual Studio"),
     ({"debug_shell": "zlib"}, "--debug-shell: not there for Windows"),
 ])  # fmt: skip
@@ -134,10 +140,49 @@ def test_wishes_that_windows_does_not_know(changes: dict[str, Any], message: str
         choose_tools(request(**changes), PROJECT, PROJECT.targets["x86_64-pc-windows-msvc"])
 
 
-def test_free_threaded_builds_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"--options: free-threaded .* --options pgo"):
-        check_windows_options("freethreaded+pgo")
-    check_windows_options("static+pgo")
+def test_modules_that_are_left_out() -> None:
+    """Their projects go, and so does what only they need; test modules go along with what they test."""
+    gone = left_out(request(without=("_sqlite3", "_ctypes")), PROJECT, "3.13.5", EVERYWHERE)
+    assert gone.extensions == dict.fromkeys(["_ctypes", "_ctypes_test", "_sqlite3"], WITHOUT)
+    assert gone.along == {"_ctypes_test": "_ctypes"}
+    plan = make_plan(inputs(left_out=gone))
+    assert not {"sqlite", "libffi"} & {*names(plan)}
+    assert edit_options(inputs(left_out=gone)).without == ("_ctypes", "_ctypes_test", "_sqlite3")
+    assert "openssl" in names(plan)
+
+
+@pytest.mark.parametrize(("name", "message"), [
+    ("_socket", "--without: _socket cannot be left out: found the new interpreter installs pip"),
+    ("zlib", r"--without: zlib cannot be left out: found its code is part of the interpreter itself \(in_core\)"),
+    ("math", "math cannot be left out: found no project of its own: it is part of pythonXY.dll, or not there"),
+    ("_sqlite", "CPython has no extension module _sqlite; did you mean _sqlite3"),
+    ("openssl", "openssl is a library, no extension module; leave out what .*: --without _hashlib,_ssl"),
+    ("_zstd", "there is no _zstd to be left out: found CPython 3.13.5 has no such module: since 3.14"),
+    ("_tkinter", "there is no _tkinter to be left out: found it is in no build: it would be linked with pythonXY"),
+])  # fmt: skip
+def test_modules_that_cannot_be_left_out(name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        left_out(request(without=(name,)), PROJECT, "3.13.5", EVERYWHERE, static=True)
+    assert "\n" not in caught.value.render()
+
+
+def test_what_still_needs_a_module_is_named() -> None:
+    everywhere = {**EVERYWHERE, "_ssl": replace(EVERYWHERE["_ssl"], imports=("_hashlib",))}
+    with pytest.raises(UsageError, match=r"_hashlib cannot be left out: found _ssl, .* --without _hashlib,_ssl"):
+        left_out(request(without=("_hashlib",)), PROJECT, "3.13.5", everywhere)
+
+
+def test_without_the_gil() -> None:
+    plan = make_plan(inputs(options="freethreaded+pgo"))
+    assert plan.step("cpython-3.13.5-freethreaded+pgo").parameters["BUILD_OPTIONS"] == "freethreaded+pgo"
+    assert edit_options(inputs(options="freethreaded+pgo")) == edit_options(inputs(options="pgo"))
+
+
+def test_zstd_is_a_dependency_since_3_14() -> None:
+    later = replace(inputs(), interpreter=replace(inputs().interpreter, version="3.14.0"))
+    plan = make_plan(later)
+    assert {"zstd", "zlib"} <= {*names(plan)}
+    assert "zlib-ng" not in names(plan)
 
 
 @pytest.mark.parametrize(("system", "machine", "arch", "runs"), [

@@ -134,10 +134,36 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     assert "nmake9 is not in PATH" in done.stderr
 
 
+@pytest.mark.parametrize(("version", "static", "flags", "files", "told"), [
+    ("3.13.5", False, "", ["python313!1.pgc", "python313!2.pgc", "python313.pgd"], "'of': 'python313', 'runs': 2"),
+    ("3.14.0", False, "t", ["python314t!1.pgc", "python314t.pgd"], "'of': 'python314t', 'runs': 1"),
+    ("3.13.5", True, "", ["python!1.pgc", "python.pgd"], "'of': 'python', 'runs': 1"),
+    ("3.13.5", True, "t", ["python3.13t!1.pgc", "python3.13t.pgd"], "'of': 'python3.13t', 'runs': 1"),
+    ("3.13.5", False, "", ["python313.pgd", "python!1.pgc"], ""),
+    ("3.13.5", False, "", ["python313!1.pgc"], ""),
+])  # fmt: skip
+def test_training_has_to_leave_a_profile(tmp_path: Path, version: str, static: bool, flags: str, files: list[str],
+                                         told: str) -> None:  # fmt: skip
+    """build.bat does not look at how the training ended."""
+    described = {"version": version, "static": static}
+    build = "from pathlib import Path\nfrom collect import read_profile\n"
+    build += "".join(f"Path({name!r}).touch()\n" for name in files)
+    build += f"print(read_profile(Path.cwd(), {described!r}, {flags!r}))\n"
+    step = make_step(tmp_path, "a.tar.gz", build=build)
+    (tmp_path / "recipe/collect.py").write_bytes((RECIPES / "cpython/collect.py").read_bytes())
+    done = drive(step)
+    if told:
+        assert done.returncode == 0, done.stderr
+        assert told in done.stdout
+    else:
+        assert done.returncode == 1
+        assert "PGO: the training left no profile of python313 (python313.pgd and python313!*.pgc)" in done.stderr
+
+
 def test_every_dependency_has_a_recipe_and_a_source() -> None:
     project = Project(RECIPES.parent.parent, "windows")
     catalogue = read_catalogue(project.windows)
-    for version in ("3.11.2", "3.13.5"):
+    for version in ("3.11.2", "3.12.1", "3.13.5", "3.14.0"):
         needs = {need.name for module in catalogue.modules_in(version).values()
                  for need in catalogue.needs(module, version)}  # fmt: skip
         assert {"tcltk" if name in ("tcl", "tk") else name for name in needs} <= project.recipes.keys()

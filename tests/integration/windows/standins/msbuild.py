@@ -15,9 +15,12 @@ from common import NOTHING, expect, wrong
 
 SPACE = "{http://schemas.microsoft.com/developer/msbuild/2003}"
 ARCH_NAMES = {"x64": "amd64", "Win32": "win32", "ARM64": "arm64"}
+TAGS = {"x64": "win_amd64", "Win32": "win32", "ARM64": "win_arm64"}
+#: How projects ask for a profile.
+ASKS = re.compile(r"<(RequirePGCFiles|RequireProfileData)>true</")
 #: Properties that CPython's own sheets have, and what is not read here.
 KNOWN = ("IncludeExternals", "BuildForRelease", "IncludeTests", "IncludeTkinter", "PythonBuildDependencies",
-         "sqlite3Dir", "mpdecimalDir", "tcltkDir")  # fmt: skip
+         "sqlite3Dir", "mpdecimalDir", "tcltkDir", "zstdDir", "DisableGil")  # fmt: skip
 INIT = re.compile(r"^\s*PyMODINIT_FUNC\s+(\w+)\s*\(", re.MULTILINE)
 CODECS = re.compile(r"^I_AM_A_MODULE_FOR\((\w+)\)", re.MULTILINE)
 CALLED = re.compile(r"^extern PyObject\s?\* ?(\w+)\(void\);", re.MULTILINE)
@@ -40,6 +43,18 @@ def build(machine: object, platform: str, configuration: str, properties: dict) 
     return 0
 
 
+def train(machine: object, platform: str, freethreaded: bool) -> None:
+    """Leave what runs of instrumented programs do: counts (.pgc) beside each that was linked for training."""
+    machine.note("training", [platform])
+    place = Path("PCbuild") / ARCH_NAMES[platform] / "instrumented"
+    expect((place / "pgort140.dll").is_file(), "instrumented programs do not start without pgort140.dll")
+    name = "python3*t.exe" if freethreaded else "python.exe"
+    expect(list(place.glob(name)), f"python.bat starts {name}, which is not there")
+    for database in place.glob("*.pgd"):
+        for run in (1, 2):
+            (place / f"{database.stem}!{run}.pgc").write_bytes(b"counts")
+
+
 class Build:
     def __init__(self, machine: object, platform: str, configuration: str, properties: dict) -> None:
         self.machine, self.configuration, self.platform = machine, configuration, platform
@@ -49,15 +64,18 @@ class Build:
         text = (self.source / "Include/patchlevel.h").read_text()
         self.number = "".join(re.search(rf"PY_{part}_VERSION\s+(\d+)", text)[1] for part in ("MAJOR", "MINOR"))
         arch = ARCH_NAMES[platform]
-        self.out = self.pcbuild / arch
+        self.out = self.pcbuild / arch / ("instrumented" if configuration == "PGInstrument" else "")
+        self.freethreaded = properties["DisableGil"] == "true"
+        self.flag = "t" if self.freethreaded else ""
+        self.pyd = f".cp{self.number}t-{TAGS[platform]}.pyd" if self.freethreaded else ".pyd"
         self.objects = self.pcbuild / "obj" / f"{self.number}{arch}_{configuration}"
-        self.out.mkdir(exist_ok=True)
+        self.out.mkdir(parents=True, exist_ok=True)
         self.dependencies = Path(properties["PythonBuildDependencies"])
         for name in ("LINK", "CL"):
             expect("/Brepro" in os.environ.get(name, ""), f"{name} does not ask for the same bytes (/Brepro)")
         expect("/PDBALTPATH:%_PDB%" in os.environ["LINK"].split(), "the place of debug information would be told")
-        expect(properties["tcltkDir"].endswith(os.sep) if "tcltkDir" in properties else True,
-               "tcltkDir has to end with a separator")  # fmt: skip
+        for name in ("tcltkDir", "zstdDir"):
+            expect(properties.get(name, os.sep).endswith(os.sep), f"{name} has to end with a separator")
 
     def run(self) -> None:
         for name in self.listed():
@@ -146,8 +164,13 @@ class Build:
         return "<ConfigurationType>StaticLibrary<" in text
 
     def link(self, name: str, kind: str, root: ET.Element, objects: list) -> None:
-        target = {"pythoncore": f"python{self.number}", "python3dll": "python3", "pylauncher": "py",
-                  "pywlauncher": "pyw"}.get(name, name)  # fmt: skip
+        target = {"pythoncore": f"python{self.number}{self.flag}", "python3dll": f"python3{self.flag}",
+                  "pylauncher": "py", "pywlauncher": "pyw"}.get(name, name)  # fmt: skip
+        if self.freethreaded and name in ("python", "pythonw"):
+            target = f"{name}{self.number[0]}.{self.number[1:]}t"
+        elif name in ("venvlauncher", "venvwlauncher"):
+            target += self.flag
+        self.profile(name, target)
         if kind == "StaticLibrary":
             self.machine.llvm("llvm-lib", f"/out:{self.out / target}.lib", *objects)
             return
@@ -165,7 +188,7 @@ class Build:
             start = self.machine.compile({"start": "int start(void) { return 0; }\n"}, self.objects / name / "start",
                                          self.platform) if name not in ("python", "pythonw") else []  # fmt: skip
             subsystem = "windows" if name.startswith("pyw") else "console"
-            core = [self.out / f"python{self.number}.lib"] if name in ("python", "pythonw") else []
+            core = [self.out / f"python{self.number}{self.flag}.lib"] if name in ("python", "pythonw") else []
             self.machine.llvm("lld-link", *common, "/entry:start", f"/subsystem:{subsystem}",
                               f"/out:{self.out / target}.exe", *objects, *start, *core)  # fmt: skip
             return
@@ -176,8 +199,24 @@ class Build:
         if suffix == ".pyd" and not any(f"PyInit_{name}".encode() in path.read_bytes() for path in objects):
             objects = [*objects, *self.machine.compile({"init": f"void *PyInit_{name}(void) {{ return 0; }}\n"},
                                                        self.objects / name / "init", self.platform)]  # fmt: skip
+        suffix = self.pyd if suffix == ".pyd" else suffix
         self.machine.llvm("lld-link", *common, "/dll", "/noentry", *exports, f"/out:{self.out / target}{suffix}",
                           f"/implib:{self.out / target}.lib", *objects)  # fmt: skip
+
+    def profile(self, name: str, target: str) -> None:
+        """Do what PGO does besides: a database where a program is instrumented; where it is linked again, it and the
+        counts are taken from there, and have to be there if the project says so."""
+        database = self.out / f"{target}.pgd"
+        said = (self.pcbuild / f"{name}.vcxproj").read_text("utf-8-sig")
+        able = "<SupportPGO>false" not in said and name in ("pythoncore", "python", "pythonw")
+        library = "<ConfigurationType>StaticLibrary<" in said
+        if self.configuration == "PGInstrument" and able and not library:
+            database.write_bytes(b"database")
+        if self.configuration == "PGUpdate":
+            counts = sorted((self.out / "instrumented").glob(f"{target}!*.pgc"))
+            expect(counts or not ASKS.search(said), f"PGO run did not succeed (no {target}!*.pgc files)")
+            for path in (*counts, *(self.out / "instrumented").glob(f"{target}.pgd")):
+                shutil.copyfile(path, self.out / path.name)
 
     def libraries(self) -> list:
         """Return the libraries of the property sheet, all of which have to be there; the system's are not needed."""
@@ -191,21 +230,28 @@ class Build:
             expect(path.is_file(), f"pythonbuild.props asks for {word}, and there is no {path}")
             found.append(path)
         expect((self.dependencies / "include").is_dir(), "the dependencies have no include")
-        for header in ("zlib.h", "bzlib.h", "lzma.h", "ffi.h", "openssl/ssl.h"):
-            expect((self.dependencies / "include" / header).is_file(), f"the dependencies have no {header}")
+        for library, header in {"zlib": "zlib.h", "libbz2": "bzlib.h", "liblzma": "lzma.h", "libffi": "ffi.h",
+                                "libssl": "openssl/ssl.h"}.items():  # fmt: skip
+            there = (self.dependencies / "include" / header).is_file()
+            expect(there or not any(path.stem == library for path in found), f"the dependencies have no {header}")
         return found
 
     def others(self) -> None:
         """Make what targets of the projects make besides: copies, and files for PC/layout."""
         shutil.copyfile(self.source / "LICENSE", self.out / "LICENSE.txt")
-        shutil.copyfile(self.source / "PC/pyconfig.h.in", self.out / "pyconfig.h")
+        if (template := self.source / "PC/pyconfig.h.in").is_file():
+            text = template.read_text()
+            wanted = "#define Py_GIL_DISABLED 1" if self.freethreaded else "/* #define Py_GIL_DISABLED 1 */"
+            (self.out / "pyconfig.h").write_text(text.replace("/* #define Py_GIL_DISABLED 1 */", wanted))
+        if self.configuration == "PGInstrument":
+            (self.out / "pgort140.dll").write_bytes(b"MSVC's, of instrumented programs")
         (self.source / "python.bat").write_text("@rem runs the python.exe that was built\n")
         runtime = self.machine.compile({"runtime": "__declspec(dllexport) int memory(void) { return 0; }\n"},
                                        self.objects / "runtime", self.platform)  # fmt: skip
         for name in ("vcruntime140", *(["vcruntime140_1"] if self.platform == "x64" else [])):
             self.machine.llvm("lld-link", "/nologo", "/nodefaultlib", "/dll", "/noentry", "/Brepro",
                               f"/implib:{self.objects}/x.lib", f"/out:{self.out / name}.dll", *runtime)  # fmt: skip
-        if (self.out / "_tkinter.pyd").is_file():
+        if (self.out / f"_tkinter{self.pyd}").is_file():
             tcltk = Path(self.properties["tcltkDir"])
             for dll in (tcltk / "bin").glob("*.dll"):
                 shutil.copyfile(dll, self.out / dll.name)
