@@ -73,8 +73,10 @@ def make_windows_plan(inputs: PlanInputs, host: Host | None = None) -> Plan:
     """Return the plan of one distribution."""
     host = host or Host()
     catalogue = read_catalogue(inputs.project.windows)
-    programs = steps.program_variables(inputs, inputs.toolchain.programs)
     recipes = _recipes(inputs, catalogue)
+    asked = {name for recipe in recipes for name in recipe.parameters}
+    programs = steps.program_variables(inputs, inputs.toolchain.programs)
+    programs = {name: path for name, path in programs.items() if name in asked}
     pinned = [inputs.project.recipes[name] for name in steps.pinned_programs(programs)]
     edited = _edit_step(inputs)
     cpython = _cpython_step(inputs, [*(recipe.name for recipe in recipes), edited.name])
@@ -94,8 +96,8 @@ def make_windows_plan(inputs: PlanInputs, host: Host | None = None) -> Plan:
         python_json=inputs.python_json,
         left_out=inputs.left_out,
     )
-    asked = shipping.interpreter_step(shipment, host)
-    assemble = shipping.assemble_step(shipment, inputs.toolchain, asked, _omitted(inputs, catalogue))
+    interpreter = shipping.interpreter_step(shipment, host)
+    assemble = shipping.assemble_step(shipment, inputs.toolchain, interpreter, _omitted(inputs, catalogue))
     archive = archive_step(shipment, assemble)
     validate = shipping.validate_step(shipment, archive)
     kinds = [kind for kind in inputs.archives if kind != "full"]
@@ -106,7 +108,7 @@ def make_windows_plan(inputs: PlanInputs, host: Host | None = None) -> Plan:
         edited,
         cpython,
         *([smaller] if smaller else []),
-        asked,
+        interpreter,
         assemble,
         archive,
         validate,

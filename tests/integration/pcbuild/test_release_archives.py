@@ -415,7 +415,9 @@ def test_zlib_takes_the_place_of_zlib_ng_and_zstd_is_compiled_in(tree: Path, cat
     description = edit(tree, catalogue, options)
     assert "zlib-ng" in description.dropped
     assert "zstdDir" in description.properties
-    for path in (tree / "PCbuild").glob("*.*"):
+    for path in (
+        path for path in (tree / "PCbuild").iterdir() if path.suffix in (".vcxproj", ".props", ".proj", ".sln")
+    ):
         assert "zlib-ng" not in path.read_text("utf-8-sig").replace("zlib-ng is not a", ""), path.name
     core = (tree / "PCbuild/pythoncore.vcxproj").read_text("utf-8-sig")
     assert "ZlibNgDir" not in core

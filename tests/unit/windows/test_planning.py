@@ -172,6 +172,11 @@ def test_what_still_needs_a_module_is_named() -> None:
         left_out(request(without=("_hashlib",)), PROJECT, "3.13.5", everywhere)
 
 
+def test_perl_and_nasm_are_there_for_openssl_alone() -> None:
+    gone = left_out(request(without=("_ssl", "_hashlib")), PROJECT, "3.13.5", EVERYWHERE)
+    assert not {"openssl", "strawberry-perl", "nasm"} & {*names(make_plan(inputs(left_out=gone, programs={})))}
+
+
 def test_without_the_gil() -> None:
     plan = make_plan(inputs(options="freethreaded+pgo"))
     assert plan.step("cpython-3.13.5-freethreaded+pgo").parameters["BUILD_OPTIONS"] == "freethreaded+pgo"
