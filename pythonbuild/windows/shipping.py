@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pythonbuild.config.model import SYSTEM, Target, Toolchain
 from pythonbuild.config.options import short_options
-from pythonbuild.cpython.readback import DUMP
+from pythonbuild.cpython.facts import DUMP
 from pythonbuild.distribution.schemas import schema_files
 from pythonbuild.engine.model import CallAction, CallContext, InputFile, Step
 from pythonbuild.environments.base import Command
