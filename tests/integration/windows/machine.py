@@ -110,6 +110,9 @@ def make_machine(root: Path, compiler: Path, platform: str = "x64", pinned: Sequ
             program.write_text(_WRAPPER.format(python=sys.executable, standins=str(STANDINS), module=module,
                                                root=str(root), name=name))  # fmt: skip
             program.chmod(0o755)
+    # The one header of the SDK that assembly includes, for arm64.
+    (root / "VS/VC/include").mkdir()
+    (root / "VS/VC/include/ksarm64.h").write_text("// macros of the Windows SDK\n")
     told = {"compiler": str(compiler), "msvc": "14.44.35207", "platform": platform}
     (root / "machine.json").write_text(json.dumps(told))
     archives, checkout, cache = root / "archives", root / "checkout", root / "c"

@@ -30,6 +30,7 @@ def main(arguments: list, machine: object) -> int:
     if preprocess:
         # Only this is real: the assembly has to be there when the preprocessor is done, and nothing unknown in it.
         resources = machine.compiler / "usr/lib/llvm-22/lib/clang/22"
+        includes += [f"-I{directory}" for directory in os.environ["INCLUDE"].split(";")]
         target = Path(os.environ["TEMP"]) / "preprocessed"
         target_flag = f"--target={TRIPLES[machine.platform]}"
         machine.llvm("clang", target_flag, "-resource-dir", resources, "-E", "-P", "-x", "c",

@@ -86,17 +86,22 @@ class Build:
         """Return the projects of pcbuild.proj, those first that others are linked with."""
         switches = {f"$({name})": value for name, value in self.properties.items()}
         names = []
-        for item in ET.parse(self.pcbuild / "pcbuild.proj").iter():
+        off = set()
+        for item in reversed([*ET.parse(self.pcbuild / "pcbuild.proj").iter()]):
             kind = item.tag.removeprefix(SPACE)
             condition = item.get("Condition", "")
             gone = any(switch in condition and value == "false" for switch, value in switches.items())
+            # A whole list is switched off where it is put into another.
+            if gone and (match := re.match(r"@\((\w+)->", item.get("Include", ""))):
+                off.add(match[1])
+            gone = gone or kind in off
             lists = ("Projects", "Projects2", "ExtensionModules", "ExternalModules", "TestModules")
             if kind in lists and item.get("Include") and not gone:
                 if "Release" in condition and self.configuration != "Release":
                     continue
                 names += [word.removesuffix(".vcxproj") for word in item.get("Include").split(";")
                           if "@(" not in word and "_uwp" not in word]  # fmt: skip
-        names = ["pythoncore", *dict.fromkeys(name for name in names if name != "pythoncore")]
+        names = ["pythoncore", *dict.fromkeys(name for name in reversed(names) if name != "pythoncore")]
         for name in names:
             expect((self.pcbuild / f"{name}.vcxproj").is_file(), f"pcbuild.proj lists {name}, which is not there")
         return [*(["sqlite3"] if (self.pcbuild / "sqlite3.vcxproj").is_file() else []), *names]
