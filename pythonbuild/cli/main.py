@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 #: Commands that plan a build.
 _PLANNING = ("", "why", "verify-reproducible")
-#: Commands that run what was built in root filesystems of Linux, or make toolchains there.
-_LINUX_ONLY = ("relink", "toolchain")
+#: Commands that no other system has: toolchains are made in root filesystems of Linux, and a distribution for Windows
+#: does not hold all that its link took.
+_REFUSED = {"macos": ("toolchain",), "windows": ("relink", "toolchain")}
 
 
 def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> int | None:
@@ -48,8 +49,8 @@ def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> in
 
 def _refuse_other_platforms(platform: str, parsed: Arguments) -> None:
     name = parsed.command.name
-    if platform != "linux" and name in _LINUX_ONLY:
-        raise UsageError(f"{name}: is there for Linux alone so far", advice=f"docs/building-{platform}.rst")
+    if name in _REFUSED.get(platform, ()):
+        raise UsageError(f"{name}: is not there for this system", advice=f"docs/building-{platform}.rst tells why")
     if platform == "linux" and name != "test-distribution" and _environment(parsed) == "native":
         raise UsageError("--environment: native is for test-distribution alone on Linux", expected="docker or sandbox")
     if platform == "macos" and name in _PLANNING and (found := system()) != "Darwin":

@@ -352,6 +352,7 @@ def _document(build: BuildFacts, facts: DistributionFacts, core: CoreEntry, exte
             inittab_object=f"build/{build.inittab_object}",
             inittab_source=f"build/{build.inittab_source}",
             inittab_cflags=build.inittab_cflags,
+            object_file_format="mach-o" if target.os == "macos" else "elf",
             main_object=f"build/{build.main_object}",
             program_ldflags=(*build.program_ldflags, *facts.ldflags),
             library_ldflags=(*build.library_ldflags, *facts.ldflags),
