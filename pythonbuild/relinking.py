@@ -12,14 +12,15 @@ of the archive is what PYTHON.json says: so this is also the proof that it says 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pythonbuild import host
 from pythonbuild.config.model import Target
 from pythonbuild.config.request import Request
 from pythonbuild.config.targets import find_target
-from pythonbuild.distribution import sbom_text
+from pythonbuild.distribution import relink_darwin, relink_link, sbom_text
 from pythonbuild.distribution.archive import METADATA, TOP, Packed, pack, read_members, read_metadata, unpack
 from pythonbuild.distribution.assemble import place_tree
 from pythonbuild.distribution.binaries import crt_features
@@ -36,14 +37,14 @@ from pythonbuild.distribution.relink_files import (
     write_record,
 )
 from pythonbuild.distribution.relink_forms import Made, read_relinkable, rewrite
-from pythonbuild.distribution.relink_link import link
+from pythonbuild.distribution.relink_link import Linked
 from pythonbuild.distribution.relink_tools import Compiler, ProcessCompiler, find_command, machine_compiler
 from pythonbuild.distribution.relink_trial import try_out
-from pythonbuild.distribution.relinkable import Relinkable
+from pythonbuild.distribution.relinkable import ELF, MACH_O, Relinkable
 from pythonbuild.engine.events import EventSink, Note, Published
 from pythonbuild.engine.workdir import WorkDirectory
 from pythonbuild.environments.base import Command, Mount
-from pythonbuild.errors import UsageError, ValidationError
+from pythonbuild.errors import MachineError, UsageError, ValidationError
 from pythonbuild.provisions import Provisions, provisions
 from pythonbuild.validation.room import runs_here
 from pythonbuild.validation.validate import validate
@@ -51,6 +52,10 @@ from pythonbuild.validation.validate import validate
 #: The word for the compiler that distributions are built with.
 PINNED = "pinned"
 _WORK, _TOOLS = "/build", "/tools"
+_LINKERS: Mapping[str, Callable[[Relinkable, Compiler, Collection[str]], Linked]] = {
+    ELF: relink_link.link,
+    MACH_O: relink_darwin.link,
+}
 
 
 @dataclass(frozen=True)
@@ -120,14 +125,17 @@ def _relink(
     sonames = {word: soname for item in choices.values() for word, soname in item.libraries.items()}
     old = old.with_sonames(sonames)
     choice = choose(old, wishes, top)
-    compiler = _compiler(provided, command, directory, old.triple, sink)
+    compiler = _compiler(provided, command, directory, old, sink)
     before, tables = _size(top, old), installed_tables(top, old)
     place_additions(top, choice)
-    linked = link(choice.wanted, compiler, sonames.values())
+    linked = _LINKERS[old.object_format](choice.wanted, compiler, sonames.values())
     for table in tables:
         table.write_bytes((top / old.inittab_source).read_bytes())
-    target = provided.project.targets.get(old.triple)
-    if target is None or not runs_here(target):
+    target = provided.project.known_targets.get(old.triple)
+    why_not = runs_here(target) if target else ""
+    if why_not:
+        sink(Note(f"the new interpreter was not started: {why_not}", "warning"))
+    else:
         try_out(choice, compiler)
     made = Made(choice, compiler.version, linked.glibc, crt_features(top / "install"), archive.path.name,
                 _sha256(archive.path))  # fmt: skip
@@ -156,13 +164,23 @@ def _tell_sbom(top: Path, old: Relinkable, compiler: str) -> None:
         )
 
 
-def _compiler(provided: Provisions, command: str, directory: Path, triple: str, sink: EventSink) -> Compiler:
-    command = command or find_command()
+def _compiler(provided: Provisions, command: str, directory: Path, old: Relinkable, sink: EventSink) -> Compiler:
+    command, triple = command or find_command(), old.triple
+    if old.object_format != ELF and command in ("", PINNED):
+        raise _no_compiler(command)
     if not command:
         sink(Note("this machine has no C compiler: the pinned one links"))
     if command in ("", PINNED):
         return _pinned_compiler(provided, directory, triple)
     return machine_compiler(command, directory)
+
+
+def _no_compiler(command: str) -> Exception:
+    """Return the error for an archive of macOS, which no compiler of a root filesystem links."""
+    if command:
+        return UsageError("--cc: pinned is the compiler of distributions for Linux", expected="a compiler for macOS")
+    advice = "install Apple's Command Line Tools: xcode-select --install" if host.MACOS else "name one with --cc"
+    return MachineError("relink: this machine has no C compiler", advice=advice)
 
 
 class _PinnedCompiler(ProcessCompiler):

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 #: Commands that plan a build.
 _PLANNING = ("", "why", "toolchain", "verify-reproducible")
-#: Commands that link in root filesystems of Linux; for Windows no toolchain is made.
-_LINUX_ONLY = {"macos": ("relink",), "windows": ("relink", "toolchain")}
+#: Commands that Windows has not got: no toolchain is made there, and a distribution has not all that its link took.
+_REFUSED = {"windows": ("relink", "toolchain")}
 
 
 def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> int | None:
@@ -48,8 +48,8 @@ def answer_early(platform: str, repository: str, arguments: Sequence[str]) -> in
 
 def _refuse_other_platforms(platform: str, parsed: Arguments) -> None:
     name = parsed.command.name
-    if name in _LINUX_ONLY.get(platform, ()):
-        raise UsageError(f"{name}: is there for Linux alone so far", advice=f"docs/building-{platform}.rst")
+    if name in _REFUSED.get(platform, ()):
+        raise UsageError(f"{name}: is not there for this system", advice=f"docs/building-{platform}.rst tells why")
     if platform == "linux" and name != "test-distribution" and _environment(parsed) == "native":
         raise UsageError("--environment: native is for test-distribution alone on Linux", expected="docker or sandbox")
     if platform == "macos" and name in _PLANNING and (found := system()) != "Darwin":

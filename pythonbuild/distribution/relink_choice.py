@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pythonbuild.cpython.leaving_out import did_you_mean, why_indispensable
-from pythonbuild.distribution.objectfile import Elf, ObjectSymbols, is_bitcode, is_elf
+from pythonbuild.distribution.objectfile import ObjectSymbols, is_bitcode
+from pythonbuild.distribution.relink_objects import is_object, machine_of
 from pythonbuild.distribution.relinkable import Library, Module, Relinkable
 from pythonbuild.distribution.symbols import library_symbols, object_symbols
 from pythonbuild.errors import DistributionError, UsageError
@@ -105,7 +106,7 @@ def choose(old: Relinkable, wishes: Wishes, top: Path) -> Choice:
     kept = {name: module for name, module in old.modules.items() if name not in unwanted}
     symbols = _Symbols(top)
     _refuse_needed(old, kept, unwanted, symbols)
-    machine = Elf((top / old.interpreter).read_bytes(), old.interpreter).machine
+    machine = machine_of(top / old.interpreter)
     for addition in wishes.add:
         _check_addition(addition, old, kept, machine)
         kept[addition.name] = _module(addition)
@@ -172,7 +173,7 @@ def _refuse_needed(old: Relinkable, kept: Mapping[str, Module], unwanted: Collec
             raise RelinkError(f"{gone[symbol]} cannot be left out", found=f"{user} calls its {symbol}", advice=advice)
 
 
-def _check_addition(addition: Addition, old: Relinkable, kept: Collection[str], machine: int) -> None:
+def _check_addition(addition: Addition, old: Relinkable, kept: Collection[str], machine: str) -> None:
     name = addition.name
     if name in kept:
         fixed = name in old.modules and old.modules[name].indispensable
@@ -180,10 +181,10 @@ def _check_addition(addition: Addition, old: Relinkable, kept: Collection[str], 
         raise RelinkError(f"--add: there is an extension module {name} already", advice=advice)
     defined: set[str] = set()
     for path in addition.objects:
-        if is_elf(path):
-            found = Elf(path.read_bytes(), str(path)).machine
+        if is_object(path):
+            found = machine_of(path)
             if found != machine:
-                raise RelinkError(f"--add: {path}", found=f"an object for ELF machine {found}",
+                raise RelinkError(f"--add: {path}", found=f"an object for {found}",
                                   expected=f"{machine}, as the archive's are ({old.triple})")  # fmt: skip
             defined |= object_symbols(path).defined
         elif not is_bitcode(path):

@@ -24,13 +24,22 @@ from pythonbuild.distribution.python_json import (
 )
 from pythonbuild.distribution.relink_choice import Choice, RelinkError
 from pythonbuild.distribution.relinkable import (
+    DARWIN_LIBRARY_LDFLAGS,
+    DARWIN_PROGRAM_LDFLAGS,
+    ELF,
     LIBRARY_LDFLAGS,
+    MACH_O,
     MAIN_OBJECT,
     PROGRAM_LDFLAGS,
     Library,
     Module,
     Relinkable,
 )
+
+_LDFLAGS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    ELF: (PROGRAM_LDFLAGS, LIBRARY_LDFLAGS),
+    MACH_O: (DARWIN_PROGRAM_LDFLAGS, DARWIN_LIBRARY_LDFLAGS),
+}
 
 
 @dataclass(frozen=True)
@@ -66,9 +75,11 @@ def read_relinkable(text: str, where: str) -> Relinkable:
     """
     document = read_any_format(text, where)
     info = document.build_info
-    if info.object_file_format != "elf":
+    if info.object_file_format not in _LDFLAGS:
         raise RelinkError(f"{where}: build_info.object_file_format", found=info.object_file_format,
-                          expected="elf: other systems' programs cannot be linked again yet")  # fmt: skip
+                          expected=f"{ELF} or {MACH_O}: an archive for Windows does not hold all that its link took",
+                          advice="docs/relinking.rst")  # fmt: skip
+    program_ldflags, library_ldflags = _LDFLAGS[info.object_file_format]
     if not (info.inittab_object and info.inittab_source):
         raise RelinkError(f"{where}: build_info.inittab_object and inittab_source", found="nothing",
                           expected="the table of builtin modules")  # fmt: skip
@@ -91,14 +102,15 @@ def read_relinkable(text: str, where: str) -> Relinkable:
         inittab_flags=info.inittab_cflags,
         shared_library=info.core.shared_lib or "",
         static_library=info.core.static_lib or "",
-        program_ldflags=info.program_ldflags or PROGRAM_LDFLAGS,
-        library_ldflags=info.library_ldflags or LIBRARY_LDFLAGS,
+        program_ldflags=info.program_ldflags or program_ldflags,
+        library_ldflags=info.library_ldflags or library_ldflags,
+        object_format=info.object_file_format,
         tcl_directories=tuple(f"{document.tcl_library_path}/{name}" for name in tcl),
     )
 
 
 def _library(link: LinkEntry) -> Library:
-    return Library(link.name, link.path_static or "", link.path_dynamic or "")
+    return Library(link.name, link.path_static or "", link.path_dynamic or "", framework=link.framework)
 
 
 def _module(name: str, entry: ExtensionEntry) -> Module:

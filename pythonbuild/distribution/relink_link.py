@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from pythonbuild.distribution.objectfile import Elf
 from pythonbuild.distribution.relink_choice import RelinkError
+from pythonbuild.distribution.relink_objects import machine_of
 from pythonbuild.distribution.relink_system import make_stubs
 from pythonbuild.distribution.relink_tools import Compiler
 from pythonbuild.distribution.relinkable import Library, Relinkable
@@ -52,8 +52,7 @@ def link(wanted: Relinkable, compiler: Compiler, dependencies: Collection[str] =
     (compiler.directory / LINK).mkdir()
     outputs = [path for path in (wanted.interpreter, wanted.shared_library) if path]
     imports = _without(read_imports([top / path for path in outputs]), dependencies)
-    machine = Elf((top / wanted.interpreter).read_bytes(), wanted.interpreter).machine
-    _compile_inittab(wanted, compiler, machine)
+    compile_inittab(wanted, compiler)
     stubs = make_stubs(compiler, imports, f"{LINK}/system") if compiler.newer and imports.versions else []
     libraries = _library_words(wanted, imports if stubs else Imports({}, frozenset()))
     objects = [f"{TOP}/{path}" for path in wanted.link_objects()]
@@ -86,16 +85,21 @@ def _without(imports: Imports, sonames: Collection[str]) -> Imports:
     return replace(imports, versions=versions)
 
 
-def _compile_inittab(wanted: Relinkable, compiler: Compiler, machine: int) -> None:
+def compile_inittab(wanted: Relinkable, compiler: Compiler, more: Sequence[str] = ()) -> None:
+    """Replace the table of builtin modules, with ``more`` flags for the compiler.
+
+    Raises CompilerError, RelinkError for a compiler that compiles for another processor.
+    """
     top = compiler.directory / TOP
+    machine = machine_of(top / wanted.interpreter)
     (top / wanted.inittab_source).unlink()
     (top / wanted.inittab_source).write_text(inittab_text(wanted), encoding="utf-8", newline="\n")
     flags = [flag for flag in wanted.inittab_flags if _INITTAB_FLAG.fullmatch(flag)]
-    words = [*flags, f"-I{TOP}/{wanted.include}", "-c", f"{TOP}/{wanted.inittab_source}"]
+    words = [*more, *flags, f"-I{TOP}/{wanted.include}", "-c", f"{TOP}/{wanted.inittab_source}"]
     made = compiler.produce("compile the table of builtin modules", words, f"{LINK}/inittab.o")
-    found = Elf(made.read_bytes(), wanted.inittab_object).machine
+    found = machine_of(made)
     if found != machine:
-        raise RelinkError(f"{compiler.name} cannot link these objects", found=f"a compiler for ELF machine {found}",
+        raise RelinkError(f"{compiler.name} cannot link these objects", found=f"a compiler for {found}",
                           expected=f"one for {machine} ({wanted.triple})", advice="give one with --cc")  # fmt: skip
     made.replace(top / wanted.inittab_object)
 

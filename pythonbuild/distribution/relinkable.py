@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import PurePosixPath
 
 #: What the compiler is told where a description does not say it: the interpreter offers its functions to extension
 #: modules, the libraries it was made with are nobody else's business, and what the loader fills is read-only then.
@@ -16,6 +17,11 @@ PROGRAM_LDFLAGS = (
     "-pthread", "-no-pie", "-Wl,--export-dynamic", "-Wl,--exclude-libs,ALL", "-Wl,-z,relro,-z,now,-z,noexecstack",
 )  # fmt: skip
 LIBRARY_LDFLAGS = ("-pthread", "-shared", "-Wl,--exclude-libs,ALL", "-Wl,-z,relro,-z,now,-z,noexecstack")
+#: The same for macOS, where the linker has room for longer install names.
+DARWIN_PROGRAM_LDFLAGS = ("-Wl,-stack_size,1000000", "-Wl,-headerpad_max_install_names")
+DARWIN_LIBRARY_LDFLAGS = ("-dynamiclib", "-Wl,-headerpad_max_install_names")
+#: The formats of objects that can be linked again, as PYTHON.json calls them.
+ELF, MACH_O = "elf", "mach-o"
 #: The object of ``main`` in CPython's build, which is the interpreter's and not libpython's.
 MAIN_OBJECT = "build/Programs/python.o"
 
@@ -23,13 +29,14 @@ MAIN_OBJECT = "build/Programs/python.o"
 @dataclass(frozen=True)
 class Library:
     """A library to link with: in the archive (``static`` or ``dynamic``, paths), or else the system's, which the linker
-    has to look for by its ``soname`` where it is none that every system has.
+    has to look for by its ``soname`` where it is none that every system has. ``framework`` marks those of macOS.
     """
 
     name: str
     static: str = ""
     dynamic: str = ""
     soname: str = ""
+    framework: bool = False
 
     @property
     def system(self) -> bool:
@@ -87,6 +94,7 @@ class Relinkable:
     program_ldflags: tuple[str, ...] = PROGRAM_LDFLAGS
     library_ldflags: tuple[str, ...] = LIBRARY_LDFLAGS
     tcl_directories: tuple[str, ...] = ()
+    object_format: str = ELF
 
     @cached_property
     def builtin(self) -> dict[str, Module]:
@@ -116,7 +124,8 @@ class Relinkable:
         """Return the libraries that every system of the target has, as in ``libm``."""
         linked = {f"lib{library.name}" for module in self.modules.values() for library in module.libraries
                   if library.system}  # fmt: skip
-        return linked | {soname.partition(".so")[0] for soname in self.system_libraries if soname.startswith("lib")}
+        names = {PurePosixPath(path).name for path in self.system_libraries}  # macOS' are known by their paths
+        return linked | {name.partition(".")[0] for name in names if name.startswith("lib")}
 
     def files(self) -> set[str]:
         """Return every file that these parts name: objects, libraries, shared modules."""

@@ -319,7 +319,14 @@ def links(subject: Subject) -> Iterator[str]:
             yield f"{place}: lib{link.name} is no library of the target, and no dependency brings it"
 
 
+#: What link lines call libSystem, which is libc, libm and more.
+_LIBSYSTEM = ("c", "dl", "m", "pthread")
+
+
 def _is_of_system(subject: Subject, name: str, allowed: Iterable[str]) -> bool:
+    if subject.target.darwin is not None:
+        files = [PurePosixPath(path).name for path in allowed]
+        return name in _LIBSYSTEM or any(file.startswith(f"lib{name}.") for file in files)
     if subject.target.windows is None:
         return any(library.startswith(f"lib{name}.so") for library in allowed)
     names = (f"{name}.dll", f"{name}.drv")

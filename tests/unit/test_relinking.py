@@ -16,10 +16,11 @@ from pythonbuild.distribution.convert import convert
 from pythonbuild.distribution.relink_choice import RelinkError, Wishes
 from pythonbuild.distribution.relink_tools import CompilerError
 from pythonbuild.engine.events import Event, Published
-from pythonbuild.errors import DistributionError, NoSpaceError, UsageError, ValidationError
+from pythonbuild.errors import DistributionError, MachineError, NoSpaceError, UsageError, ValidationError
 from pythonbuild.relinking import relink
 from pythonbuild.validating import read_claims
 from tests.unit.distribution.compilers import FakeCompiler
+from tests.unit.distribution.test_relink_darwin import DESCRIBED
 from tests.unit.distribution.trees import API, make_distribution
 from tests.unit.test_validating import make_request
 
@@ -157,3 +158,15 @@ def test_a_machine_without_compiler_takes_the_pinned_one(bench: Bench, monkeypat
     relink(replace(bench.request, jobs=2), bench.archive, WITHOUT_SSL, "", bench.events.append)
     assert asked == ["x86_64-unknown-linux-gnu"]
     assert any("no C compiler" in str(event) for event in bench.events)
+
+
+@pytest.mark.parametrize(("command", "error", "words"), [
+    ("pinned", UsageError, "--cc: pinned is the compiler of distributions for Linux"),
+    ("", MachineError, "relink: this machine has no C compiler"),
+])  # fmt: skip
+def test_no_compiler_of_a_root_filesystem_links_for_macos(
+    monkeypatch: pytest.MonkeyPatch, command: str, error: type[Exception], words: str
+) -> None:
+    monkeypatch.setattr(relinking, "find_command", lambda: "")
+    with pytest.raises(error, match=words):
+        relinking._compiler(None, command, Path(), DESCRIBED, lambda _: None)  # type: ignore[arg-type]

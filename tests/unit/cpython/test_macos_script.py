@@ -149,7 +149,8 @@ def test_llvm_profdata_is_found_by_its_name(tmp_path: Path) -> None:
     environment = {
         "PATH": os.environ["PATH"], "OUT": str(tmp_path), "TOOLCHAIN": "native:clang", "TARGET_TRIPLE": MAC,
         "DARWIN_ARCH": "arm64", "MACOSX_DEPLOYMENT_TARGET": "11.0", "CLANG": "/clt/clang", "CLANGXX": "/clt/clang++",
-        "SDK": "/sdk", "SDK_NAME": "macosx15", "SDK_VERSION": "15", "CLANG_VERSION": "16", "PROFDATA": str(profdata),
+        "SDK": "/sdk", "SDK_NAME": "macosx15", "SDK_VERSION": "15", "CLANG_VERSION": "16", "LD_VERSION": "ld-1115",
+        "PROFDATA": str(profdata),
     }  # fmt: skip
     subprocess.run(["bash", "-eu", str(RECIPES / "macos-toolchain/build.sh")], env=environment, check=True)
     words = [str(tmp_path / "tools/bin/llvm-profdata"), "merge", "a b"]

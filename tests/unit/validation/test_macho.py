@@ -7,13 +7,16 @@ import struct
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pythonbuild.config.model import Target
+from pythonbuild.config.project import Project
 from pythonbuild.distribution.archive import pack
 from pythonbuild.distribution.symbols import object_symbols
+from pythonbuild.validation.metadata import _is_of_system
 from tests.unit.distribution.bitcodemaker import make_bitcode
 from tests.unit.distribution.elfmaker import make_library, make_object
 from tests.unit.distribution.machomaker import (
@@ -338,3 +341,12 @@ def test_one_byte_wrong_anywhere_gives_findings_only(tmp_path: Path, content: by
     for size in range(0, len(content), 53):
         bench.write("bin/python3.13", content[:size])
         bench.run()
+
+
+def test_links_with_the_systems_libraries_are_known() -> None:
+    """They are known by their paths, and libSystem by what link lines call it."""
+    target = Project(Path(__file__).parents[3]).known_targets["aarch64-apple-darwin"]
+    subject = SimpleNamespace(target=target)
+    names = ("m", "dl", "pthread", "ncurses", "panel", "crypto", "ncurse", "z")
+    known = [name for name in names if _is_of_system(subject, name, target.system_libraries)]  # type: ignore[arg-type]
+    assert known == ["m", "dl", "pthread", "ncurses", "panel"]
