@@ -81,6 +81,10 @@ def _shared_flags(file: str) -> tuple[str, ...]:
     return ("-shared",)
 
 
+#: Where CPython has macOS' linker leave what LTO made of a target of make: what others link is none.
+_LTO_OBJECT = '-Wl,-object_path_lto,"$@".lto'
+
+
 def _linker_variables(makefile: Path) -> dict[str, list[str]]:
     """Return the words of the variables that say how CPython links; the recipe sets them, so they hold no others."""
     try:
@@ -90,10 +94,11 @@ def _linker_variables(makefile: Path) -> dict[str, list[str]]:
     found = {}
     for name in ("LINKCC", "CONFIGURE_LDFLAGS_NODIST"):
         match = re.search(rf"^{name}=[ \t]*(.*)$", text, re.MULTILINE)
-        if match is None or "$" in match[1]:
+        words = match[1].replace(_LTO_OBJECT, "") if match else ""
+        if match is None or "$" in words:
             raise DistributionError(f"{makefile}: {name}", found=repr(match[1]) if match else "no such variable",
                                     expected="the words of a command")  # fmt: skip
-        found[name] = match[1].split()
+        found[name] = words.split()
     return found
 
 

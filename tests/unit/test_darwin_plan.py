@@ -183,7 +183,7 @@ def test_modules_on_macos() -> None:
     assert (edit.needs, edit.libraries) == (("libedit",), ("edit", "ncurses"))
     assert CATALOGUE.modules["_curses"].on("linux").needs == ("ncurses",)
     assert CATALOGUE.modules["_curses"].flags("3.11.2") == "-DHAVE_NCURSESW -lncursesw"
-    assert curses.flags("3.11.2") == "-DHAVE_NCURSESW -lncurses"
+    assert curses.flags("3.11.2") == "-DHAVE_NCURSESW -D_XOPEN_SOURCE_EXTENDED -lncurses"
     for name in ("ossaudiodev", "spwd"):
         assert CATALOGUE.modules[name].linkage_on("macos") == ("omitted", "exists on Linux only")
     assert CATALOGUE.modules["_scproxy"].linkage_on("macos") == ("builtin", "")

@@ -128,12 +128,16 @@ def test_on_a_mac_what_the_build_runs_is_linked_and_apple_s_ar_packs(build: Buil
     assert "_bootstrap_python" in words
 
 
-def test_another_series_configure_can_be_patched(build: Build) -> None:
+def test_the_configure_of_older_series_is_edited(build: Build) -> None:
     configure = build.directory / "src/configure"
     text = configure.read_text()
-    configure.write_text(f"{text}_host_cpu=$host_cpu\n#case `/usr/bin/arch` in\n")
+    before = "libmpdec_machine=universal\n_host_cpu=$host_cpu\n#case `/usr/bin/arch` in\n"
+    configure.write_text(text + before)
     assert build.run("noopt", version="3.11.2").returncode == 0
-    assert configure.read_text() == f"{text}_host_ident=$host_cpu\n#case i386 in\n"
+    assert configure.read_text() == f"{text}libmpdec_machine=uint128\n_host_ident=$host_cpu\n#case i386 in\n"
+    configure.write_text(text + before)
+    build.run("noopt", MAC, version="3.11.2")
+    assert configure.read_text() == text + before.replace("universal", "uint128"), "a Mac can be asked"
     configure.write_text(text)
     done = build.run("noopt", version="3.12.1")
     assert done.returncode != 0

@@ -97,7 +97,15 @@ def test_a_build_is_read_back(build: Path) -> None:
     assert facts.library_ldflags == ("-pthread", "-shared", "-Wl,--exclude-libs,ALL")
 
 
+def test_where_macos_linker_leaves_its_work_is_nobody_s_business(build: Path) -> None:
+    """What CPython's configure says with LTO there."""
+    flags = '-Wl,-x -flto=full -Wl,-export_dynamic -Wl,-object_path_lto,"$@".lto -g'
+    (build / "Makefile").write_text(f"LINKCC=cc\nCONFIGURE_LDFLAGS_NODIST={flags}\n")
+    assert read_build(build).program_ldflags == ("-Wl,-x", "-flto=full", "-Wl,-export_dynamic", "-g", "-Xlinker", "-E")
+
+
 @pytest.mark.parametrize(("makefile", "found"), [
+    ("LINKCC=cc\nCONFIGURE_LDFLAGS_NODIST=-o $@\n", r"CONFIGURE_LDFLAGS_NODIST: found '-o \$@'"),
     ("LINKCC=$(PURIFY) cc\n", r"LINKCC: found '\$\(PURIFY\) cc'"),
     ("LINKCC=cc\n", "CONFIGURE_LDFLAGS_NODIST: found no such variable"),
 ])  # fmt: skip

@@ -54,6 +54,8 @@ make() {
 # that only frameworks are linked with: any of those it knows will do.
 case $SOURCE_VERSION in
     3.11.* | 3.12.*)
+        # "universal" tells _decimal nothing where it is linked with a libmpdec that is not CPython's own copy.
+        edit configure 's/libmpdec_machine=universal/libmpdec_machine=uint128/'
         if [ "$BUILD" != "$HOST" ]; then
             edit configure 's/_host_cpu/_host_ident/g'
             export READELF=llvm-readelf
