@@ -9,30 +9,23 @@ An exported one is placed instead. What the steps are told of the machine (compi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
-from pythonbuild.config.model import Recipe
 from pythonbuild.config.recipes import with_needs
 from pythonbuild.config.toolchains import BOOTSTRAP
-from pythonbuild.distribution.assemble import place_tree
-from pythonbuild.distribution.toolchain_archive import Origin, place_toolchain
-from pythonbuild.engine.model import CallAction, CallContext, PinnedFile, Step
-from pythonbuild.engine.trees import scan
-from pythonbuild.errors import DistributionError
-from pythonbuild.recipe_steps import PlanInputs, ToolchainArchive, recipe_step
-from pythonbuild.shipping import CompiledBy, code_files
-from pythonbuild.toolchain_steps import STAGE, Compiler, sources_of
+from pythonbuild.distribution.toolchain_archive import Origin
+from pythonbuild.engine.model import PinnedFile, Step
+from pythonbuild.recipe_steps import PlanInputs, recipe_step
+from pythonbuild.shipping import CompiledBy
+from pythonbuild.toolchain_stages import placed, stages
+from pythonbuild.toolchain_steps import Compiler, sources_of
 
 TOOLCHAIN, CMAKE, LLVM = "macos-toolchain", "macos-cmake", "macos-llvm"
 #: Of the target's variables, those that the recipes of a compiler need, too.
 _OF_TARGET = ("DARWIN_ARCH", "MACOSX_DEPLOYMENT_TARGET")
 #: Where the recipe of LLVM installs it: words of the shell, read when the compiler runs.
 _CLANG, _PROFDATA = "$STEP_TOOLS/llvm/bin/clang", "$STEP_TOOLS/llvm/bin/llvm-profdata"
-_PLACE_CODE = ("darwin_toolchain.py", "distribution/toolchain_archive.py", "distribution/archive.py")
-_AGREE_CODE = ("darwin_toolchain.py", "distribution/explain.py", "distribution/machoparts.py")
-_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -66,7 +59,7 @@ def compiler_on_a_mac(inputs: PlanInputs, apple: AppleCompiler) -> Compiler:
         naming = naming_step(inputs, apple, ())
         return Compiler((naming,), (TOOLCHAIN,), (), CompiledBy(toolchain.name, (), naming=TOOLCHAIN))
     archive = inputs.toolchain_archive
-    made, result = _placed(inputs, archive) if archive else _made(inputs, apple)
+    made, result = (placed(inputs, archive), tuple(archive.manifest.trees)) if archive else _made(inputs, apple)
     version = archive.manifest.sources[-1].version if archive else inputs.pin(toolchain.sources[LLVM]).version
     ours = replace(apple, clang=_CLANG, clangxx=f"{_CLANG}++", clang_version=version, profdata=_PROFDATA)
     told = CompiledBy(toolchain.name, result, origins(inputs), archive.manifest.stages if archive else inputs.stages,
@@ -97,9 +90,9 @@ def _made(inputs: PlanInputs, apple: AppleCompiler) -> tuple[list[Step], tuple[s
         step = recipe_step(inputs, recipe, environment=environment)
         step = _unpacking(step) if recipe.name == CMAKE else _with(step, apple.parameters())
         step = replace(step, needs=tuple(renamed.get(need, need) for need in step.needs))
-        stages = list(_stages(inputs, recipe, step))
-        steps += stages
-        renamed[recipe.name] = stages[-1].name
+        made = stages(inputs, step)
+        steps += made
+        renamed[recipe.name] = made[-1].name
     return steps, tuple(renamed[name] for name in toolchain.recipes)
 
 
@@ -111,65 +104,3 @@ def _unpacking(step: Step) -> Step:
     """Let a recipe take apart a Python package that is its source: it is no archive that every tar reads."""
     package: PinnedFile = step.sources[0]
     return _with(step, {"SOURCE_ARCHIVE": "", "CMAKE_PACKAGE": package.name})
-
-
-def _stages(inputs: PlanInputs, recipe: Recipe, step: Step) -> Iterable[Step]:
-    """Yield a recipe's step as often as the compiler is compiled, and one that compares the last two of three."""
-    yield step
-    if STAGE not in recipe.parameters:
-        return
-    before = step
-    for stage in range(2, inputs.stages + 1):
-        before = replace(_with(step, {STAGE: str(stage)}), name=f"{step.name}-stage{stage}",
-                         needs=(*step.needs, before.name))  # fmt: skip
-        yield before
-    if inputs.stages > 2:
-        pair = (f"{step.name}-stage{inputs.stages - 1}", before.name)
-        yield Step(
-            name=f"{step.name}-agreed",
-            action=CallAction(partial(agree, pair)),
-            needs=pair,
-            files=code_files(inputs.project.repository, *_AGREE_CODE),
-            weight=2,
-        )
-
-
-def agree(pair: tuple[str, str], context: CallContext) -> None:
-    """Take the later of two stages if it is the same as the earlier: a compiler that compiles itself to itself.
-
-    Raises DistributionError naming the first files that differ, and in what: of a program that is a part of it.
-    """
-    from pythonbuild.distribution.explain import explain  # reads ELF files by a large package
-
-    earlier, later = (context.tree(name) for name in pair)
-    if context.digest(pair[0]) != context.digest(pair[1]):
-        one, other = scan(earlier).entries, scan(later).entries
-        differ = sorted(path for path in {*one, *other} if one.get(path) != other.get(path))
-        reasons = [f"{path}: {explain(path, earlier / path, later / path)}" for path in differ]
-        for reason in reasons:
-            context.log(reason)
-        raise DistributionError(f"the compilers of {pair[0]} and {pair[1]} differ", found=", ".join(differ[:_NAMED]),
-                                expected="the same bytes", advice=f"such as {reasons[0]}")  # fmt: skip
-    place_tree(later, context.out)
-
-
-def _placed(inputs: PlanInputs, archive: ToolchainArchive) -> tuple[list[Step], tuple[str, ...]]:
-    """Return the same for a compiler that somebody has made before: steps of the same names, with the same trees."""
-    trees = archive.manifest.trees
-    steps = [
-        Step(
-            name=name,
-            action=CallAction(partial(_place, archive.file.name, name, digest)),
-            sources=(archive.file,),
-            files=code_files(inputs.project.repository, *_PLACE_CODE),
-            parameters={"digest": digest},
-            target=inputs.target.triple,
-            weight=10,
-        )
-        for name, digest in trees.items()
-    ]
-    return steps, tuple(trees)
-
-
-def _place(archive: str, step: str, digest: str, context: CallContext) -> None:
-    place_toolchain(context.source(archive), step, digest, context.out, context.work)

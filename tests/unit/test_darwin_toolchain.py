@@ -14,7 +14,7 @@ import pytest
 
 from pythonbuild.config.request import Request
 from pythonbuild.darwin_plan import make_native_plan
-from pythonbuild.darwin_toolchain import AppleCompiler, agree, compiler_on_a_mac, origins
+from pythonbuild.darwin_toolchain import AppleCompiler, compiler_on_a_mac, origins
 from pythonbuild.distribution.toolchain_archive import Manifest, Origin, read_manifest, write_toolchain
 from pythonbuild.engine.events import Event, Note
 from pythonbuild.engine.keys import action_key, dependencies
@@ -25,6 +25,7 @@ from pythonbuild.errors import DistributionError, UsageError
 from pythonbuild.preparation import Preparation, make_fetcher
 from pythonbuild.recipe_steps import PlanInputs, ToolchainArchive
 from pythonbuild.toolchain_export import export, listed, take_in
+from pythonbuild.toolchain_stages import agree
 from pythonbuild.ways import MAC
 from tests.unit.distribution.machomaker import PROGRAM, make_macho
 from tests.unit.test_darwin_native import Mac
