@@ -1,17 +1,21 @@
-"""The command ``cross-check``: compile for macOS on Linux what can be compiled there, and look at what comes out."""
+"""The command ``cross-check``: compile for macOS on Linux what can be compiled there, make of it what a distribution
+would be, and look at what comes out.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
-from pythonbuild.darwin_plan import make_cross_plan
+from pythonbuild.cross_shipping import lacking
+from pythonbuild.darwin_plan import make_cross_plan, without_sdk
 from pythonbuild.engine.events import EventSink
 from pythonbuild.engine.executor import LocalExecutor
+from pythonbuild.engine.model import Plan
 from pythonbuild.engine.store import Store
 from pythonbuild.executing import telling_the_end, waiting
 from pythonbuild.preparation import fetch_inputs, make_fetcher, settle_pins
@@ -55,9 +59,20 @@ def cross_check(request: Request, only: Sequence[str], sink: EventSink) -> Cross
                                      keep_going=request.keep_going, steps_at_once=request.steps_at_once)  # fmt: skip
             with telling_the_end(sink, started, executor):
                 results = executor.execute(plan)
-            report = store.materialise_cached(results[plan.goals[0]].digest) / "report.txt"
-            lines = tuple(report.read_text(encoding="utf-8").splitlines())
+            lines = tuple(_reports(plan, {name: results[name].digest for name in plan.goals}, store))
+            if not only:
+                lines += ("", *lacking(without_sdk(preparation.inputs).left_out))
         finally:
             environment.close()
     version = preparation.inputs.interpreter.version
     return CrossChecked(request.target_triple, version, time.monotonic() - started, lines)
+
+
+def _reports(plan: Plan, trees: Mapping[str, str], store: Store) -> Iterator[str]:
+    """Yield the lines of all reports: of what was compiled first, then of each archive below its name."""
+    first, *others = plan.goals
+    yield from (store.materialise_cached(trees[first]) / "report.txt").read_text(encoding="utf-8").splitlines()
+    for goal in others:
+        for report in sorted(store.materialise_cached(trees[goal]).glob("*.txt")):
+            name = goal if report.name == "report.txt" else report.name.removesuffix(".txt")
+            yield from ("", f"{name}:", *report.read_text(encoding="utf-8").splitlines())

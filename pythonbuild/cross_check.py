@@ -13,8 +13,9 @@ from pathlib import Path
 
 from pythonbuild.config.model import Target
 from pythonbuild.cpython.facts import DUMP, BuildFacts
+from pythonbuild.cpython.readback import read_build
 from pythonbuild.distribution.archive import TOP
-from pythonbuild.distribution.assemble import place_tree
+from pythonbuild.distribution.assemble import interpreter_path, place_tree
 from pythonbuild.distribution.bitcode import read_bitcode
 from pythonbuild.distribution.machofile import OBJECT, is_macho_content, os_version, read_slices
 from pythonbuild.distribution.objectfile import BITCODE_MAGICS, library_members
@@ -50,8 +51,8 @@ def make_subject(cpython: Path | None, recipes: Mapping[str, Path], target: Targ
     plain = {"target_triple": target.triple}
     if cpython:
         facts = json.loads((cpython / "build" / DUMP).read_text(encoding="utf-8"))
-        programs = sorted((top / "install/bin").iterdir())
-        plain |= {"build_options": facts["build_options"], "python_exe": programs[0].relative_to(top).as_posix()}
+        interpreter = interpreter_path(read_build(cpython / "build"))
+        plain |= {"build_options": facts["build_options"], "python_exe": interpreter}
     absent = "nothing is described that cannot be asked"
     return Subject(top, tree_members(work), Description(plain=plain, absent=absent, installation=True), target)
 

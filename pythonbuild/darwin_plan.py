@@ -10,9 +10,10 @@ On Linux the same recipes are compiled by Clang in a root filesystem, as far as 
 headers of macOS' C library and a stub of libSystem, no frameworks, and without ever running what was compiled::
 
     root ─► macos-sdk ─► macos-toolchain ─► macos-ncurses ─► zlib, openssl, … ─► cpython ─► check
-                                                   build-python ────────────────┘
+                                                   build-python ────────────────┘  └─► smaller ─► … ─► validate
 
-What the recipes' trees hold is looked at by :mod:`pythonbuild.validation`, as a distribution's is.
+What the recipes' trees hold is looked at by :mod:`pythonbuild.validation`, as a distribution's is; and then they are
+made one, to be looked at (:mod:`.cross_shipping`).
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from pathlib import Path
 
 from pythonbuild.config.model import Recipe
 from pythonbuild.config.recipes import with_needs
-from pythonbuild.cpython.leaving_out import LeftOut
 from pythonbuild.cpython.modules import read_modules
+from pythonbuild.cross_shipping import cross_ending
 from pythonbuild.darwin_toolchain import TOOLCHAIN, AppleCompiler, compiler_on_a_mac, naming_step
 from pythonbuild.engine.model import CallAction, CallContext, PinnedFile, Plan, Step
 from pythonbuild.errors import UsageError
@@ -70,18 +71,26 @@ def _with_autotools(step: Step, directory: str) -> Step:
 
 
 def make_cross_plan(inputs: PlanInputs, only: Sequence[str] = ()) -> Plan:
-    """Return the plan that compiles for macOS on Linux and looks at what came out.
+    """Return the plan that compiles for macOS on Linux and looks at what came out. Each goal's tree holds a report.
 
     With ``only`` it is about these dependencies, and without CPython. Raises UsageError for one that is not used.
     """
-    inputs = replace(inputs, left_out=LeftOut(extensions=NOT_WITHOUT_SDK))
+    inputs = without_sdk(inputs)
     sdk = _sdk_step(inputs)
     toolchain = naming_step(inputs, CROSS_COMPILER, (SDK,))
     ncurses = recipe_step(inputs, inputs.recipes[NCURSES], (SDK, TOOLCHAIN))
     before = (SDK, TOOLCHAIN)
     recipes = _chosen(needed_recipes(inputs), only)
-    last = _cpython_steps(inputs, [*before, NCURSES, *(recipe.name for recipe in recipes)]) if not only else []
-    check = _check_step(inputs, last[-1] if last else None, [recipe.name for recipe in recipes])
+    names = [recipe.name for recipe in recipes]
+    last: tuple[Step, ...] = ()
+    goals: tuple[str, ...] = ()
+    cpython = None
+    if not only:
+        setup, python = setup_step(inputs), _build_python_step(inputs)
+        cpython = _cpython_step(inputs, [*before, NCURSES, *names, python.name, setup.name])
+        ending = cross_ending(inputs, cpython, python, recipes)
+        last, goals = (setup, python, cpython, *ending.steps), ending.goals
+    check = _check_step(inputs, cpython, names)
     steps = (
         root_step(inputs, inputs.target.root, "root"),
         sdk,
@@ -94,7 +103,15 @@ def make_cross_plan(inputs: PlanInputs, only: Sequence[str] = ()) -> Plan:
         *last,
         check,
     )
-    return Plan(steps, (check.name,))
+    return Plan(steps, (check.name, *goals))
+
+
+def without_sdk(inputs: PlanInputs) -> PlanInputs:
+    """Leave out what cannot be compiled without an SDK, of what this version has."""
+    existing = read_modules(modules_file(inputs.project)).existing(inputs.interpreter.version)
+    missing = {name: reason for name, reason in NOT_WITHOUT_SDK.items() if name in existing}
+    left_out = replace(inputs.left_out, extensions={**inputs.left_out.extensions, **missing})
+    return replace(inputs, left_out=left_out)
 
 
 def _chosen(recipes: list[Recipe], only: Sequence[str]) -> list[Recipe]:
@@ -105,12 +122,10 @@ def _chosen(recipes: list[Recipe], only: Sequence[str]) -> list[Recipe]:
     return with_needs(known, only) if only else recipes
 
 
-def _cpython_steps(inputs: PlanInputs, needs: Sequence[str]) -> list[Step]:
-    """Return the steps of CPython, the last of which compiles it."""
-    setup, python = setup_step(inputs), _build_python_step(inputs)
-    cpython = cpython_step(inputs, [*needs, python.name, setup.name])
+def _cpython_step(inputs: PlanInputs, needs: Sequence[str]) -> Step:
+    cpython = cpython_step(inputs, needs)
     given = {**cpython.parameters, "BUILD_PYTHON": "/tools/build-python/bin/python3"}
-    return [setup, python, replace(cpython, parameters=given)]
+    return replace(cpython, parameters=given)
 
 
 def needed_recipes(inputs: PlanInputs) -> list[Recipe]:
@@ -129,8 +144,10 @@ def _sdk_step(inputs: PlanInputs) -> Step:
 def _build_python_step(inputs: PlanInputs) -> Step:
     recipe, interpreter = inputs.recipes[BUILD_PYTHON], inputs.interpreter
     step = recipe_step(inputs, recipe)
-    own = {"SOURCE_ARCHIVE": interpreter.file.name, "SOURCE_VERSION": interpreter.version}
-    return replace(step, name=f"{BUILD_PYTHON}-{interpreter.version}", sources=(interpreter.file,),
+    pin = inputs.pin("zlib")
+    zlib = PinnedFile(pin.filename, pin.sha256, partial(inputs.files.pin, pin))
+    own = {"SOURCE_ARCHIVE": interpreter.file.name, "SOURCE_VERSION": interpreter.version, "ZLIB_ARCHIVE": zlib.name}
+    return replace(step, name=f"{BUILD_PYTHON}-{interpreter.version}", sources=(interpreter.file, zlib),
                    parameters={**step.parameters, **own})  # fmt: skip
 
 

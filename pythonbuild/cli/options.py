@@ -256,12 +256,12 @@ COMMANDS = (
     Command(
         "cross-check",
         "compile for macOS on Linux, and look at what comes out",
-        "Compile CPython and all it is linked with for macOS on Linux, as far as that goes without an SDK, and run the"
-        " checks for programs of macOS over the result. Nothing is published: it shows that recipes and flags are"
-        " right. Only the dependencies named, if any are. Without --target-triple for aarch64-apple-darwin."
-        " docs/building-macos.rst",
+        "Compile CPython and all it is linked with for macOS on Linux, as far as that goes without an SDK, install,"
+        " assemble and pack that as on a Mac, and run every check over the result that needs no Mac. Nothing is"
+        " published: it shows that recipes, flags and this program are right. Only the dependencies named, if any are."
+        " Without --target-triple for aarch64-apple-darwin. docs/building-macos.rst",
         ("--python", "--python-source", "--target-triple", "--options", "--environment", "--jobs", "--steps-at-once",
-         "--keep-going", "--cache-dir", *_SOURCES, "--log-format", "--json"),
+         "--keep-going", "--cache-dir", *_SOURCES, "--archives", "--python-json", "--log-format", "--json"),
         "[DEPENDENCY]…",
         platform="macos",
     ),

@@ -139,7 +139,7 @@ def test_cpython_has_a_script_of_its_own_on_macos() -> None:
 
 def test_linux_compiles_in_a_root_and_runs_nothing_of_it() -> None:
     plan = cross()
-    assert plan.goals == ("check-3.13.5-noopt",)
+    assert plan.goals == ("check-3.13.5-noopt", "validate-3.13.5-noopt")
     for step in plan.steps:
         if isinstance(step.action, RecipeAction):
             assert step.action.root == "root"
@@ -148,6 +148,7 @@ def test_linux_compiles_in_a_root_and_runs_nothing_of_it() -> None:
     python = f"{BUILD_PYTHON}-3.13.5"
     assert python in plan.step("cpython-3.13.5-noopt").needs
     assert plan.step("cpython-3.13.5-noopt").parameters["BUILD_PYTHON"] == "/tools/build-python/bin/python3"
+    assert plan.step(python).parameters["ZLIB_ARCHIVE"] in {file.name for file in plan.step(python).sources}
     assert not names(plan) & {"tcl", "tk"}
 
 

@@ -69,3 +69,31 @@ esac
 
 # shellcheck source=cpython-unix/recipes/cpython/build.sh
 . "$STEP_RECIPE/static.sh"
+
+# Cross-compiled, the ordinary build ends before it installs anything, and only leaves what it has compiled to be looked
+# at. What it would have the new interpreter do is done here by BUILD_PYTHON, which is of the same version: so the rest of
+# what happens to an installation on a Mac happens to this one, too.
+if [ "$BUILD" != "$HOST" ]; then
+    rm -r "$root"
+    make "${make_variables[@]}" -o all libinstall PYTHON_FOR_BUILD=true DESTDIR="$OUT"
+    make "${make_variables[@]}" -o all -o libinstall install ENSUREPIP=no DESTDIR="$OUT"
+    ln -s "python$series" "$root/bin/python"
+    [ "$ldversion" = "$series" ] || ln -sf "python$ldversion" "$root/bin/python$series"
+
+    bundled=()
+    for wheel in Lib/ensurepip/_bundled/*.whl; do
+        wheel=${wheel##*/}
+        bundled+=("${wheel%%-*}")
+    done
+    # By the name that the scripts shall look for.
+    python=${BUILD_PYTHON%/*}/python$series
+    "$python" -IB "$(echo Lib/ensurepip/_bundled/pip-*.whl)/pip" install --prefix "$root" --no-index \
+        --find-links Lib/ensurepip/_bundled --no-compile --no-cache-dir --disable-pip-version-check \
+        --root-user-action=ignore "${bundled[@]}"
+    if [ -d "$root/lib/$stdlib/lib2to3" ]; then
+        "$python" -IB -m lib2to3.pgen2.driver "$root/lib/$stdlib/lib2to3/Grammar.txt"
+        "$python" -IB -m lib2to3.pgen2.driver "$root/lib/$stdlib/lib2to3/PatternGrammar.txt"
+    fi
+    python3 "$STEP_RECIPE/relocate.py" "$root" "$stdlib"
+    "$python" -IBS "$STEP_RECIPE/compile_library.py" "$root/lib/$stdlib" "/install/lib/$stdlib"
+fi
