@@ -73,6 +73,7 @@ esac
 # Cross-compiled, the ordinary build ends before it installs anything, and only leaves what it has compiled to be looked
 # at. What it would have the new interpreter do is done here by BUILD_PYTHON, which is of the same version: so the rest of
 # what happens to an installation on a Mac happens to this one, too.
+# shellcheck disable=SC2154 # static.sh has set what is used here
 if [ "$BUILD" != "$HOST" ]; then
     rm -r "$root"
     make "${make_variables[@]}" -o all libinstall PYTHON_FOR_BUILD=true DESTDIR="$OUT"
