@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pythonbuild import host
-from pythonbuild.config.model import SYSTEM, Target
+from pythonbuild.config.model import SYSTEM
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
 from pythonbuild.config.targets import find_target
@@ -35,8 +35,6 @@ from pythonbuild.testsuite.report import progress
 from pythonbuild.testsuite.running import Bench, Selection, failing_files, run_suite
 from pythonbuild.testsuite.verdict import Comparison, Verdict, compare, judge
 from pythonbuild.validation.room import runs_here
-from pythonbuild.windows.host import Host
-from pythonbuild.windows.shipping import runs_here as runs_on_windows
 
 
 @dataclass(frozen=True)
@@ -87,15 +85,9 @@ def is_native(request: Request) -> bool:
 def _require_own(project: Project, triple: str, archive: Path) -> None:
     """Raise UsageError for an archive whose programs the machine itself cannot run."""
     target = project.known_targets.get(triple)
-    if target is None or not _runs_here(target):
+    if target is None or runs_here(target):
         raise UsageError(f"test-distribution: {archive} does not run on this machine", found=f"an archive for {triple}",
                          expected=f"one for {platform.system()} on {platform.machine()}")  # fmt: skip
-
-
-def _runs_here(target: Target) -> bool:
-    if target.os == "windows":
-        return runs_on_windows(Host(), target)
-    return not runs_here(target)
 
 
 def read_document(archive: Path) -> PythonJson:

@@ -208,13 +208,10 @@ def _rooms(
         return dict.fromkeys(ROOMS, "the archive is not one of this project's: nothing tells what to run"), {}
     if claims.triple != target.triple:
         return dict.fromkeys(ROOMS, f"the archive is for {claims.triple}, which this project has no rooms for"), {}
-    if target.triple not in provided.project.targets:
-        return dict.fromkeys(ROOMS, f"programs for {target.triple} do not run on this system"), {}
-    sysroot = ["sysroot"]
-    at_hand = provided.cached(target.triple, sysroot) or {}
-    if skipped >= _BEHAVIOUR or (why := runs_here(target)):
-        return dict.fromkeys(ROOMS, "skipped" if skipped >= _BEHAVIOUR else why), at_hand
-    roots = room_roots(target)
+    sysroot = ["sysroot"] if target.os == "linux" else []
+    at_hand = (provided.cached(target.triple, sysroot) if sysroot else None) or {}
+    if why := "skipped" if skipped >= _BEHAVIOUR else runs_here(target):
+        return dict.fromkeys(ROOMS, why), at_hand
     try:
         environment = provided.environment
     except EnvironmentUnavailableError as error:
@@ -222,7 +219,8 @@ def _rooms(
             raise
         sink(Note(f"{error.what}: the built Python is not run", "warning"))
         return dict.fromkeys(ROOMS, str(error)), at_hand
-    digests = provided.made(target.triple, [*roots.values(), *sysroot])
+    roots = room_roots(target) if environment.fixed_paths else {}
+    digests = provided.made(target.triple, [*roots.values(), *sysroot]) if environment.fixed_paths else at_hand
 
     def root(name: str) -> tuple[Path, str]:
         return provided.tree(digests[roots[name]]), digests[roots[name]]

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Commands that plan a build.
 _PLANNING = ("", "why", "toolchain", "verify-reproducible")
+#: Commands that run a finished distribution, on Linux on the machine itself where that is asked for.
+_NATIVE_ON_LINUX = ("test-distribution", "validate")
 #: Commands that Windows has not got: no toolchain is made there, and a distribution has not all that its link took.
 _REFUSED = {"windows": ("relink", "toolchain")}
 
@@ -50,8 +52,9 @@ def _refuse_other_platforms(platform: str, parsed: Arguments) -> None:
     name = parsed.command.name
     if name in _REFUSED.get(platform, ()):
         raise UsageError(f"{name}: is not there for this system", advice=f"docs/building-{platform}.rst tells why")
-    if platform == "linux" and name != "test-distribution" and _environment(parsed) == "native":
-        raise UsageError("--environment: native is for test-distribution alone on Linux", expected="docker or sandbox")
+    if platform == "linux" and name not in _NATIVE_ON_LINUX and _environment(parsed) == "native":
+        raise UsageError(f"--environment: native is for {' and '.join(_NATIVE_ON_LINUX)} alone on Linux",
+                         expected="docker or sandbox")  # fmt: skip
     if platform == "macos" and name in _PLANNING and (found := system()) != "Darwin":
         raise UsageError("macOS is built for on macOS", found=found,
                          advice="`build-macos.py cross-check` compiles what can be compiled here")  # fmt: skip

@@ -85,7 +85,8 @@ OPTIONS = (
     Option("--cc", "text", WHAT, "clang or gcc; of relink, the command that links, or pinned for that of the build",
            "COMMAND", default_text="clang; of relink, the first of cc, clang, gcc, else pinned"),
     Option("--environment", "choice", WHERE, "where steps run: auto, docker, sandbox, or native (the machine itself: on"
-           " Linux for test-distribution alone)", "NAME", "auto", choices=("auto", "docker", "sandbox", "native")),
+           " Linux for test-distribution and validate alone)", "NAME", "auto",
+           choices=("auto", "docker", "sandbox", "native")),
     Option("--jobs", "count", WHERE, "processes at once, over all steps", "N", default_text="the usable cores"),
     Option("--steps-at-once", "count", WHERE, "steps at once; they share the processes", "N",
            default_text="as many as processes"),

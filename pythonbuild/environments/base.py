@@ -31,7 +31,8 @@ class Command:
     ``root`` is an unpacked root filesystem on the host and is never written to; ``root_digest`` names its content
     (docker tags its imported image with it). ``native`` has neither, and no mounts: None, "" and (). ``label`` names
     the step in containers' labels and messages. ``user`` is who the command takes itself for where the environment can
-    arrange that (the sandbox with namespaces): another name for the same powerless user.
+    arrange that (the sandbox with namespaces): another name for the same powerless user. ``seconds`` is how long it may
+    take in ``native`` (0: as long as it likes), where what hangs would hold up the user's own machine.
     """
 
     argv: tuple[str, ...]
@@ -42,6 +43,7 @@ class Command:
     root_digest: str
     label: str
     user: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

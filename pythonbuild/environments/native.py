@@ -62,7 +62,9 @@ class NativeEnvironment:
     def run(self, command: Command, *, on_line: Callable[[str], None]) -> int:
         """See :class:`~pythonbuild.environments.base.Environment`."""
         argv = (*self._wrapper, *command.argv)
-        return self._processes.follow(lambda: Kept(argv, complete(command.env), command.cwd, LIMITS), on_line)
+        return self._processes.follow(
+            lambda: Kept(argv, complete(command.env), command.cwd, LIMITS), on_line, command.seconds
+        )
 
     def shell(self, command: Command) -> int:
         """Run the command on the caller's terminal."""

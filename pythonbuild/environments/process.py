@@ -83,20 +83,33 @@ class ProcessGroup:
             lambda: Started(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                             pass_fds=pass_fds, start_new_session=True), on_line)  # fmt: skip
 
-    def follow(self, start: Callable[[], Started], on_line: Callable[[str], None]) -> int:
-        """Start a program and return its status when it has ended."""
+    def follow(self, start: Callable[[], Started], on_line: Callable[[str], None], seconds: float = 0.0) -> int:
+        """Start a program and return its status when it has ended; after so many ``seconds`` it is ended."""
         with self._lock:
             if self.cancelled:
                 return CANCELLED
             process = start()
             self._running.add(process)
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            end([process])
+
+        watch = threading.Timer(seconds, give_up)
         try:
             assert process.stdout is not None
+            if seconds:
+                watch.start()
             with process.stdout:
                 for line in lines(process.chunks()):
                     on_line(line)
-            return shell_status(process.wait())
+            status = shell_status(process.wait())
+            if late.is_set():
+                on_line(f"it was ended after {seconds:g} seconds, the longest that it may take")
+            return status
         finally:
+            watch.cancel()
             end([process])
             with self._lock:
                 self._running.discard(process)

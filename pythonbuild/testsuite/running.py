@@ -12,17 +12,15 @@ On the machine itself everything lies where it lies, and the user is the caller.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pythonbuild import host
 from pythonbuild.environments.base import Command, Environment, Mount
+from pythonbuild.environments.user import short_directory, user_variables
 from pythonbuild.testsuite.records import FileRun, Reader, SuiteRun
 
 _WORK, _SCRIPTS = "/build", "/recipe"
@@ -97,22 +95,16 @@ def run_suite(bench: Bench, selection: Selection, on_file: Callable[[FileRun, in
 
 @contextmanager
 def _scratch(bench: Bench) -> Iterator[str]:
-    """Yield the directory, as it is seen inside, for what tests write: its path has to be short (see above).
-
-    Where paths are the machine's own, one below the cache is not. Nor is macOS' own place for temporary files, and the
-    name that everybody uses for the other one is a link there, which tests of paths trip over. Windows has no such
-    sockets.
-    """
-    if bench.environment.fixed_paths or host.WINDOWS:
-        here = bench.work / _SCRATCH
-        here.mkdir(parents=True, exist_ok=True)
-        seen = bench.inside(_SCRATCH)
-    else:
-        here = Path(tempfile.mkdtemp(prefix="t-", dir=Path("/tmp").resolve()))  # noqa: S108 - a directory of our own
-        seen = str(here)
+    """Yield the directory, as it is seen inside, for what tests write: its path has to be short (see above)."""
+    if not bench.environment.fixed_paths:
+        with short_directory(bench.work) as directory:
+            yield str(directory)
+        return
+    here = bench.work / _SCRATCH
+    here.mkdir(parents=True, exist_ok=True)
     here.chmod(0o755)
     try:
-        yield seen
+        yield bench.inside(_SCRATCH)
     finally:
         shutil.rmtree(here, ignore_errors=True)
 
@@ -141,7 +133,7 @@ def _command(bench: Bench, scripts: Path) -> Command:
     return Command(
         argv=(bench.python, driver, plan),
         # The order of sets is part of what makes a run repeatable.
-        env={**_variables(home), "PYTHONHASHSEED": "1"},
+        env={**user_variables(home), "PYTHONHASHSEED": "1"},
         cwd=home,
         mounts=mounts if fixed else (),
         root=bench.root,
@@ -149,18 +141,6 @@ def _command(bench: Bench, scripts: Path) -> Command:
         label="test-distribution",
         user=NOBODY,
     )
-
-
-def _variables(home: str) -> Mapping[str, str]:
-    """Return what an ordinary user of the system has, with ``home`` for his directories."""
-    if host.WINDOWS:
-        system = os.environ.get("SystemRoot", r"C:\Windows")  # noqa: SIM112 - so it is spelt there
-        path = ";".join((rf"{system}\System32", system, rf"{system}\System32\Wbem"))
-        return {"PATH": path, **dict.fromkeys(("USERPROFILE", "APPDATA", "LOCALAPPDATA"), home)}
-    path, language = "/usr/bin:/bin", "C.UTF-8"
-    if host.MACOS:
-        path, language = "/usr/bin:/bin:/usr/sbin:/sbin", "en_US.UTF-8"
-    return {"PATH": path, "HOME": home, "LANG": language, "TERM": "xterm"}
 
 
 def split_names(text: str) -> tuple[str, ...]:

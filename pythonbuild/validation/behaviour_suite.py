@@ -80,18 +80,19 @@ def main() -> None:
     given = json.loads(Path(sys.argv[1]).read_text())
     modules = given["modules"]
     OMITTED.update(given["omitted"])
+    tests.PLACE.modules = tuple(modules)
     tests.PLACE.omitted = tuple(given["omitted"])
+    tests.PLACE.system = given["place"]["system"]
     tests.PLACE.emulator = tuple(given["place"]["emulator"])
     tests.PLACE.patience = given["place"]["patience"]
     faulthandler.dump_traceback_later(TIMEOUT * tests.PLACE.patience, exit=True)
     run_test("import nothing more than is listed", partial(builtin_names_are_exact, modules))
     for name, linkage in sorted(modules.items()):
         run_test(f"import {name}", partial(import_module, name, linkage))
-    for name, error in tests.UNUSABLE.items():
+    for name, error in tests.load(tests.PLACE.system).items():
         run_test(f"work {name}", partial(fail, error))
-    for test in tests.TESTS:
-        if all(name in modules for name in test.modules):
-            run_test(f"work {test.title}", test.run)
+    for test in tests.chosen(tests.PLACE.system, modules):
+        run_test(f"work {test.title}", test.run)
     say(done=True)
 
 

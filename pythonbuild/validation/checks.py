@@ -227,7 +227,8 @@ class Subject:
         missing = {*self.left_out, *read_record(self.top).packages}
         with ThreadPoolExecutor(max(1, len(rooms))) as pool:
             return {
-                name: pool.submit(run_suite, room, self.top, self.document, missing) for name, room in rooms.items()
+                name: pool.submit(run_suite, room, self.top, self.document, self.target.os, missing)
+                for name, room in rooms.items()
             }
 
     @cached_property

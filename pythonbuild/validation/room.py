@@ -3,22 +3,28 @@
 Each room stands for something that users have (``config.model.ROOMS``): an ordinary system, a system with the oldest
 glibc that the target allows, the oldest processor. The tree is at ``/sources`` (a path that nothing was built at),
 read-only like everything else; ``/build`` is an empty directory that may be written to; this project's script is in
-``/recipe``. On macOS there is one room, the machine itself: nothing else can be had there, and everything lies where it
-lies.
+``/recipe``.
+
+In ``native`` (macOS, Windows; on Linux where it is asked for) there is one room, the machine itself. Everything lies
+where it lies; what is run is a copy of the installation, since there it can write beside its library.
 """
 
 from __future__ import annotations
 
 import platform
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from pythonbuild import host
 from pythonbuild.config.model import OLDEST_CPU, ROOMS, SYSTEM, Target
 from pythonbuild.debian.glibc_floor import read_library, version_number
 from pythonbuild.environments.base import Command, Environment, Mount
+from pythonbuild.environments.user import short_directory, user_variables
 
 TREE = "/sources"
 WORK = "/build"
@@ -28,15 +34,21 @@ LIBRARIES = "libraries"
 
 #: Where the roots' loaders look for libraries.
 _LIBRARY_PLACES = ("lib/*", "usr/lib/*", "lib64", "usr/lib64")
-#: What Python calls macOS and its processor, and what targets do.
-_SYSTEMS, _ARCHITECTURES = {"darwin": "macos"}, {"arm64": "aarch64"}
-#: How much longer everything takes on an emulated processor.
-_EMULATED_PATIENCE = 10.0
+#: What Python calls systems and processors, and what targets do.
+_SYSTEMS = {"darwin": "macos", "win32": "windows"}
+_ARCHITECTURES = {"arm64": "aarch64", "amd64": "x86_64", "x86": "i686"}
+#: What a processor's Windows runs besides its own programs. (macOS is asked.)
+_EMULATED = {"x86_64": ("i686",), "aarch64": ("x86_64", "i686")}
+#: How much longer everything takes on an emulated processor, and on a machine that does other things, looks for viruses
+#: in every new program, or reads a copy for the first time.
+_EMULATED_PATIENCE, _MACHINE_PATIENCE = 10.0, 5.0
+#: Seconds after which whatever runs on the machine itself is ended; the suite ends itself before.
+_LONGEST = 900.0
 
 
 @dataclass(frozen=True)
 class Room:
-    """An environment and a root filesystem (None: the machine's own); ``work`` is an empty directory on the host.
+    """An environment and a root filesystem (None: the machine itself); ``work`` is an empty directory on the host.
 
     ``emulator`` is the command of the root that programs are given to, () for the machine's own processor.
     A directory ``libraries`` in ``work`` holds shared libraries that the system is to have besides its own.
@@ -47,11 +59,14 @@ class Room:
     root_digest: str
     work: Path
     emulator: tuple[str, ...] = ()
+    _copies: dict[Path, Path] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def patience(self) -> float:
         """How many times longer than usual a program may take."""
-        return _EMULATED_PATIENCE if self.emulator else 1.0
+        if self.environment.fixed_paths:
+            return _EMULATED_PATIENCE if self.emulator else 1.0
+        return _MACHINE_PATIENCE
 
     @cached_property
     def glibc(self) -> str:
@@ -70,18 +85,16 @@ class Room:
 
     def run(self, top: Path, arguments: Sequence[str], scripts: Path, on_line: Callable[[str], None]) -> int:
         """Run a program of the tree ``top`` and return its exit status; ``arguments[0]`` is relative to ``top``."""
+        if not self.environment.fixed_paths:
+            return self._run_here(top, arguments, scripts, on_line)
         more = (self.work / LIBRARIES).is_dir()
-        mounts = (Mount(top, TREE), Mount(scripts, SCRIPTS), Mount(self.work, WORK, writable=True))
-        fixed = self.environment.fixed_paths
-        seen = {mount.target: mount.target if fixed else str(mount.source) for mount in mounts}
-        work = seen[WORK]
-        env = {"PATH": "/usr/bin:/bin", "HOME": work, "TMPDIR": work, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        env = {"PATH": "/usr/bin:/bin", "HOME": WORK, "TMPDIR": WORK, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         return self.environment.run(
             Command(
-                argv=(*self.emulator, f"{seen[TREE]}/{arguments[0]}", *(_placed(word, seen) for word in arguments[1:])),
-                env={**env, **({"LD_LIBRARY_PATH": f"{work}/{LIBRARIES}"} if more else {})},
-                cwd=work,
-                mounts=mounts if fixed else (),
+                argv=(*self.emulator, f"{TREE}/{arguments[0]}", *arguments[1:]),
+                env={**env, **({"LD_LIBRARY_PATH": f"{WORK}/{LIBRARIES}"} if more else {})},
+                cwd=WORK,
+                mounts=(Mount(top, TREE), Mount(scripts, SCRIPTS), Mount(self.work, WORK, writable=True)),
                 root=self.root,
                 root_digest=self.root_digest,
                 label="validate",
@@ -89,12 +102,41 @@ class Room:
             on_line=on_line,
         )
 
+    def _run_here(self, top: Path, arguments: Sequence[str], scripts: Path, on_line: Callable[[str], None]) -> int:
+        """Run a program on the machine itself, as somebody who has an empty home and nothing else."""
+        tree = self._own_copy(top, PurePosixPath(arguments[0]).parts[0])
+        with short_directory(self.work) as home:
+            seen = {TREE: tree, SCRIPTS: scripts, WORK: home}
+            # Each system takes another one of them for the place of temporary files.
+            temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(home))
+            return self.environment.run(
+                Command(
+                    argv=(str(tree / arguments[0]), *(_placed(word, seen) for word in arguments[1:])),
+                    env={**user_variables(str(home)), **temporary},
+                    cwd=str(home),
+                    mounts=(),
+                    root=None,
+                    root_digest="",
+                    label="validate",
+                    seconds=_LONGEST,
+                ),
+                on_line=on_line,
+            )
 
-def _placed(word: str, seen: Mapping[str, str]) -> str:
+    def _own_copy(self, top: Path, part: str) -> Path:
+        """Return a directory with a copy of a part of the tree, which may be written to; it is made once."""
+        if top not in self._copies:
+            place = self.work / f"moved{len(self._copies)}"
+            shutil.copytree(host.extended(top / part), host.extended(place / part), symlinks=True)
+            self._copies[top] = place
+        return self._copies[top]
+
+
+def _placed(word: str, seen: Mapping[str, Path]) -> str:
     """Return an argument that names something in one of the room's places as it is called there."""
     for place, real in seen.items():
         if word == place or word.startswith(f"{place}/"):
-            return real + word.removeprefix(place)
+            return str(real / word.removeprefix(place).lstrip("/"))
     return word
 
 
@@ -108,12 +150,9 @@ def make_rooms(
     if why := runs_here(target):
         return dict.fromkeys(ROOMS, why)
     rooms: dict[str, Room | str] = {}
+    if not environment.fixed_paths:
+        return _machine_alone(environment, work)
     for name in ROOMS:
-        if name == SYSTEM and target.os == "macos":
-            place = work / name
-            place.mkdir()
-            rooms[name] = Room(environment, None, "", place)
-            continue
         if name not in target.rooms:
             rooms[name] = f"targets.yml names no root filesystem for it ({target.triple})"
             continue
@@ -124,12 +163,39 @@ def make_rooms(
     return rooms
 
 
+def _machine_alone(environment: Environment, work: Path) -> dict[str, Room | str]:
+    """Return the one room of an environment that has no other system than the machine's own."""
+    place = work / SYSTEM
+    place.mkdir()
+    none = f"there is one room in the environment {environment.name}, the machine itself"
+    return {**dict.fromkeys(ROOMS, none), SYSTEM: Room(environment, None, "", place)}
+
+
 def runs_here(target: Target) -> str:
     """Return why this machine cannot run what is built for a target, "" if it can."""
-    machine = platform.machine()
-    if (_SYSTEMS.get(sys.platform, sys.platform), _ARCHITECTURES.get(machine, machine)) == (target.os, target.arch):
+    system = _SYSTEMS.get(sys.platform, sys.platform)
+    if runs_on(system, platform.machine(), target):
         return ""
-    return f"programs for {target.triple} do not run on this machine"
+    return f"programs for {target.triple} do not run on this {'machine' if system == target.os else 'system'}"
+
+
+def runs_on(system: str, machine: str, target: Target) -> bool:
+    """Tell whether a system (as targets call it) and a processor (as Python does) run what is built for a target."""
+    own = _ARCHITECTURES.get(machine.lower(), machine)
+    if system != target.os or own == target.arch:
+        return system == target.os
+    if system == "windows":
+        return target.arch in _EMULATED.get(own, ())
+    return target.darwin is not None and any(map(_apple_runs, target.darwin.minimum_os))
+
+
+def _apple_runs(arch: str) -> bool:
+    """Ask a Mac whether it runs programs for a processor; for Intel's, Rosetta may be there or not."""
+    command = ["/usr/bin/arch", f"-{arch}", "/usr/bin/true"]
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 def _emulator(target: Target) -> tuple[str, ...]:

@@ -64,11 +64,14 @@ def parse_output(lines: list[str], status: int) -> SuiteRun:
     return SuiteRun(failures, tuple(ran), ending, skipped)
 
 
-def run_suite(room: Room, top: Path, document: PythonJson, omitted: Collection[str] = ()) -> SuiteRun:
-    """Run the suite by the Python of the tree ``top``, which says that it is without the modules ``omitted``."""
+def run_suite(room: Room, top: Path, document: PythonJson, system: str, omitted: Collection[str] = ()) -> SuiteRun:
+    """Run the suite by the Python of the tree ``top``, which says that it is without the modules ``omitted``.
+
+    ``system`` is the target's; the tests say on which of them they mean something.
+    """
     lines: list[str] = []
     modules = {name: entry.linkage for name, entry in document.build_info.extensions.items()}
-    place = {"emulator": room.emulator, "patience": room.patience}
+    place = {"system": system, "emulator": room.emulator, "patience": room.patience}
     given = {"modules": modules, "omitted": sorted(omitted), "place": place}
     with tempfile.TemporaryDirectory(prefix="suite-") as directory:
         scripts = Path(directory)

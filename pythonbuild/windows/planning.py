@@ -99,10 +99,10 @@ def make_windows_plan(inputs: PlanInputs, host: Host | None = None) -> Plan:
     interpreter = shipping.interpreter_step(shipment, host)
     assemble = shipping.assemble_step(shipment, inputs.toolchain, interpreter, _omitted(inputs, catalogue))
     archive = archive_step(shipment, assemble)
-    validate = shipping.validate_step(shipment, archive)
+    validate = shipping.validate_step(shipment, archive, host)
     kinds = [kind for kind in inputs.archives if kind != "full"]
     installations = [shipping.installation_step(shipment, assemble, kind) for kind in kinds]
-    checked = [shipping.validate_step(shipment, step, described=False) for step in installations]
+    checked = [shipping.validate_step(shipment, step, host, described=False) for step in installations]
     plan = (
         *(steps.recipe_step(inputs, recipe, programs) for recipe in (*pinned, *recipes)),
         edited,

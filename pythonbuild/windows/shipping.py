@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from pythonbuild.config.model import SYSTEM, Target, Toolchain
+from pythonbuild.config.model import ROOMS, Target, Toolchain
 from pythonbuild.config.options import short_options
 from pythonbuild.cpython.facts import DUMP
 from pythonbuild.distribution.schemas import schema_files
@@ -22,8 +22,8 @@ from pythonbuild.environments.base import Command
 from pythonbuild.errors import DistributionError
 from pythonbuild.materials import Materials, write_sbom
 from pythonbuild.shipping import VALIDATE_CODE, Shipment, code_files, components, source_epoch
+from pythonbuild.validation.room import Room, make_rooms, runs_on
 from pythonbuild.windows.host import Host
-from pythonbuild.windows.tools import PROCESSORS
 
 _FACTS = "interpreter.json"
 _ANSWER = "FACTS "
@@ -41,10 +41,7 @@ _ARCHIVE_CODE = ("distribution/archive.py", "distribution/kinds.py", "distributi
 
 def runs_here(host: Host, target: Target) -> bool:
     """Tell whether the machine runs programs for the target: its own, and what it emulates."""
-    if host.system != "Windows":
-        return False
-    own = PROCESSORS.get(host.machine, "")
-    return own == "aarch64" or (own == "x86_64" and target.arch in ("x86_64", "i686"))
+    return runs_on(host.system.lower(), host.machine, target)
 
 
 def interpreter_step(shipment: Shipment, host: Host) -> Step:
@@ -152,14 +149,24 @@ def _materials(shipment: Shipment) -> Materials:
     return Materials(shipment.project, shipment.version, interpreter, shipment.recipes, shipment.pin, {})
 
 
-def validate_step(shipment: Shipment, archive: Step, *, described: bool = True) -> Step:
-    """Return the step that checks the archives of a step; its tree holds a report of each."""
+def validate_step(shipment: Shipment, archive: Step, host: Host, *, described: bool = True) -> Step:
+    """Return the step that checks the archives of a step; its tree holds a report of each.
+
+    What the machine can run is run on it; archives of the installation alone do not tell what to run.
+    """
+
+    runs = described and runs_here(host, shipment.target)
 
     def run(context: CallContext) -> None:
         from pythonbuild.validation.validate import validate
 
+        rooms = context.work / "rooms"
+        rooms.mkdir()
+        made: dict[str, Room | str] = dict.fromkeys(ROOMS, _NOT_RUN)
+        if runs:
+            made = make_rooms(shipment.target, context.environment, _no_root, rooms)
         for path in sorted((context.tree(archive.name) / "dist").iterdir()):
-            report = validate(path, shipment.target, work=context.work, rooms={SYSTEM: _NOT_RUN}, note=context.log)
+            report = validate(path, shipment.target, work=context.work, rooms=made, note=context.log)
             report.raise_if_failed(path.name)
             name = "report.txt" if described else f"{path.name}.txt"
             (context.out / name).write_text("\n".join(report.lines()) + "\n", encoding="utf-8", newline="\n")
@@ -172,11 +179,15 @@ def validate_step(shipment: Shipment, archive: Step, *, described: bool = True) 
             *(InputFile(f"docs/schemas/{path.name}", path) for path in schema_files()),
             *code_files(shipment.project.repository, *VALIDATE_CODE, "windows/shipping.py"),
         ),
-        parameters={"target": repr(shipment.target), "version": shipment.version},
+        parameters={"target": repr(shipment.target), "version": shipment.version, "runs": str(runs)},
         target=shipment.target.triple,
         weight=20,
         memory=500,
     )
+
+
+def _no_root(name: str) -> tuple[Path, str]:
+    raise AssertionError(f"{name}: a root filesystem was asked for on Windows")
 
 
 def installation_step(shipment: Shipment, assemble: Step, kind: str) -> Step:

@@ -9,8 +9,12 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .table import Skip, works
+from .table import LINUX, MACOS, PLACE, UNIX, WINDOWS, Skip, run, works
+
+if TYPE_CHECKING:
+    import sqlite3
 
 
 @works("OpenSSL: a TLS 1.2 handshake in memory", "_ssl")
@@ -75,7 +79,7 @@ def hashes() -> None:
     assert hashlib.scrypt(b"p", salt=b"s", n=2, r=8, p=1)
 
 
-@works("SQLite: FTS, RTREE, GEOPOLY, DBSTAT, column metadata, loadable extensions", "_sqlite3")
+@works("SQLite: FTS, RTREE, GEOPOLY, DBSTAT, column metadata, loadable extensions", "_sqlite3", on=UNIX)
 def sqlite() -> None:
     import sqlite3
 
@@ -96,11 +100,38 @@ def sqlite() -> None:
     database.commit()
     assert database.execute("SELECT sum(pgsize) FROM dbstat").fetchone()[0] > 0
     assert database.execute("SELECT json_extract('{\"a\": [1, 2]}', '$.a[1]')").fetchone() == (2,)
+    refuses_extension(database)
+    database.close()
+
+
+@works("SQLite: FTS, RTREE, mathematical functions, loadable extensions", "_sqlite3", on=(WINDOWS,))
+def sqlite_of_cpython() -> None:
+    # What CPython's own project compiles it with.
+    import sqlite3
+
+    database = sqlite3.connect("suite.sqlite")
+    for version in (4, 5):
+        database.execute(f"CREATE VIRTUAL TABLE fts{version} USING fts{version}(text)")
+        database.execute(f"INSERT INTO fts{version} VALUES ('green eggs'), ('ham')")  # noqa: S608
+        query = f"SELECT count(*) FROM fts{version} WHERE fts{version} MATCH 'eggs OR ham'"  # noqa: S608
+        assert database.execute(query).fetchone() == (2,), f"FTS{version}"
+    database.execute("CREATE VIRTUAL TABLE box USING rtree(id, x0, x1)")
+    database.execute("INSERT INTO box VALUES (1, 2, 3)")
+    assert database.execute("SELECT id FROM box WHERE x0 < 2.5").fetchall() == [(1,)]
+    assert database.execute("SELECT sqrt(49)").fetchone() == (7,)
+    database.commit()
+    assert database.execute("SELECT json_extract('{\"a\": [1, 2]}', '$.a[1]')").fetchone() == (2,)
+    refuses_extension(database)
+    database.close()
+
+
+def refuses_extension(database: sqlite3.Connection) -> None:
+    import sqlite3
+
     database.enable_load_extension(True)
     with contextlib.suppress(sqlite3.OperationalError):
         database.load_extension("/nonexistent")
     database.enable_load_extension(False)
-    database.close()
 
 
 def round_trip(compress: Callable[[bytes], bytes], decompress: Callable[[bytes], bytes]) -> None:
@@ -148,7 +179,7 @@ def zstd_works() -> None:
 def ctypes_works() -> None:
     import ctypes
 
-    libc = ctypes.CDLL(None)
+    libc = ctypes.CDLL("ucrtbase" if PLACE.system == WINDOWS else None)
     compare_type = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))
     numbers = (ctypes.c_int * 5)(5, 1, 4, 2, 3)
     libc.qsort(numbers, 5, ctypes.sizeof(ctypes.c_int), compare_type(lambda a, b: a[0] - b[0]))
@@ -208,7 +239,11 @@ def uuid_works() -> None:
     import uuid
 
     _uuid = importlib.import_module("_uuid")
-    assert _uuid.has_uuid_generate_time_safe
+    if PLACE.system == LINUX:
+        assert _uuid.has_uuid_generate_time_safe
+    # Without it uuid has code of its own, and nothing of the module would be seen to work.
+    generate = _uuid.UuidCreate if PLACE.system == WINDOWS else _uuid.generate_time_safe
+    assert generate() != generate()
     assert uuid.uuid1() != uuid.uuid1()
 
 
@@ -228,12 +263,36 @@ def tcl_works() -> None:
 def tk_works() -> None:
     import tkinter as tk
 
-    if not os.environ.get("DISPLAY"):
-        raise Skip("no DISPLAY")
+    if why := no_screen():
+        raise Skip(why)
     window = tk.Tk()
     tk.Label(window, text="text").pack()
     window.update()
     window.destroy()
+
+
+def no_screen() -> str:
+    """Return why there is no screen, "" if there is one. Where none is, macOS ends the program that opens a window."""
+    if PLACE.system == MACOS:
+        session = run(["/bin/launchctl", "managername"]).strip()
+        return "" if session == "Aqua" else f"no session with a screen, but {session}"
+    if PLACE.system == WINDOWS:
+        return "" if has_visible_desktop() else "no desktop that can be seen"
+    return "" if os.environ.get("DISPLAY") else "no DISPLAY"
+
+
+def has_visible_desktop() -> bool:
+    """Tell whether the process belongs to a user's session; services have a desktop that nobody sees."""
+    try:
+        ctypes = importlib.import_module("ctypes")
+    except ImportError:
+        return False
+    user, visible = ctypes.WinDLL("user32"), 1
+    user.GetProcessWindowStation.restype = ctypes.c_void_p
+    flags, needed = (ctypes.c_uint32 * 3)(), ctypes.c_uint32()
+    station = ctypes.c_void_p(user.GetProcessWindowStation())
+    told = user.GetUserObjectInformationW(station, 1, flags, ctypes.sizeof(flags), ctypes.byref(needed))
+    return bool(told and flags[2] & visible)
 
 
 @works("libcrypt: crypt", "_crypt")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
-from .table import PLACE, Skip, argv, python, run, works
+from .table import LINUX, MACOS, PLACE, UNIX, WINDOWS, Skip, argv, python, run, works
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 
@@ -26,8 +28,28 @@ def program() -> str:
     return str(wrapper)
 
 
-@works("multiprocessing: processes by fork, spawn and forkserver, pipes", "_multiprocessing")
+@works("multiprocessing: processes by fork, spawn and forkserver, pipes", "_multiprocessing", on=UNIX)
 def multiprocessing_works() -> None:
+    if PLACE.system == MACOS:
+        require_sockets()
+    start_processes("fork", "spawn", "forkserver")
+
+
+@works("multiprocessing: processes by spawn, pipes", "_multiprocessing", on=(WINDOWS,))
+def spawning_works() -> None:
+    start_processes("spawn")
+
+
+def require_sockets() -> None:
+    """Raise Skip where not even sockets of the machine itself may be made, as in an older sandbox of macOS."""
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.bind("probe.socket")
+    except PermissionError as error:
+        raise Skip(f"sockets are refused here: {error}") from error
+
+
+def start_processes(*methods: str) -> None:
     # In a file: a spawned process imports its parent's main module.
     Path("spawner.py").write_text(
         textwrap.dedent("""
@@ -37,7 +59,7 @@ def multiprocessing_works() -> None:
             pipe.send(sum(pipe.recv()))
 
         if __name__ == "__main__":
-            for method in ("fork", "spawn", "forkserver"):
+            for method in sys.argv[2:]:
                 context = multiprocessing.get_context(method)
                 context.set_executable(sys.argv[1])
                 here, there = context.Pipe()
@@ -49,14 +71,13 @@ def multiprocessing_works() -> None:
                 assert process.exitcode == 0, (method, process.exitcode)
     """)
     )
-    python("spawner.py", program())
+    python("spawner.py", program(), *methods)
 
 
-@works("multiprocessing: locks, queues, a pool, shared memory", "_multiprocessing", "_posixshmem")
+@works("multiprocessing: locks, queues, a pool, shared memory", "_multiprocessing", "_posixshmem", on=(LINUX,))
 def shared_memory() -> None:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing.shared_memory import SharedMemory
 
     try:
         with multiprocessing.Lock():
@@ -69,6 +90,31 @@ def shared_memory() -> None:
     with ProcessPoolExecutor(2, mp_context=context) as pool:
         assert list(pool.map(abs, [-1, -2, -3])) == [1, 2, 3]
     multiprocessing.set_executable(program())  # the resource tracker's
+    share_memory()
+
+
+@works("multiprocessing: locks, queues, a pool, shared memory", "_multiprocessing", "_posixshmem", on=(MACOS,))
+@works("multiprocessing: locks, queues, a pool, shared memory", "_multiprocessing", "mmap", on=(WINDOWS,))
+def spawned_pool() -> None:
+    # In a program of its own: what this one has loaded by now (frameworks, Tk) does not outlive a fork.
+    Path("pooling.py").write_text(
+        textwrap.dedent("""
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
+        if __name__ == "__main__":
+            context = multiprocessing.get_context("spawn")
+            with context.Lock(), ProcessPoolExecutor(2, mp_context=context) as pool:
+                assert list(pool.map(abs, [-1, -2, -3])) == [1, 2, 3]
+    """)
+    )
+    python("pooling.py")
+    share_memory()
+
+
+def share_memory() -> None:
+    from multiprocessing.shared_memory import SharedMemory
+
     memory = SharedMemory(create=True, size=64)
     try:
         other = SharedMemory(memory.name)
@@ -104,8 +150,21 @@ def subprocesses() -> None:
     assert refused == "/nonexistent", refused
 
 
-@works("threads and signals", "_thread", "_signal")
+@works("threads and signals", "_thread", "_signal", on=UNIX)
 def threads_and_signals() -> None:
+    recurse_in_threads()
+    assert caught_by_handler(signal.SIGUSR1, lambda: os.kill(os.getpid(), signal.SIGUSR1)) == [signal.SIGUSR1]
+    assert ended_by_itself() == -signal.SIGTERM
+
+
+@works("threads and signals", "_thread", "_signal", on=(WINDOWS,))
+def threads_and_raised_signals() -> None:
+    recurse_in_threads()
+    assert caught_by_handler(signal.SIGTERM, lambda: signal.raise_signal(signal.SIGTERM)) == [signal.SIGTERM]
+    assert ended_by_itself() == signal.SIGTERM  # there it is a mere status
+
+
+def recurse_in_threads() -> None:
     results: list[int] = []
 
     def recurse(depth: int) -> int:
@@ -118,12 +177,18 @@ def threads_and_signals() -> None:
     for thread in threads:
         thread.join()
     assert results == [900] * 4
+
+
+def caught_by_handler(number: signal.Signals, send: Callable[[], None]) -> list[int]:
     caught: list[int] = []
-    before = signal.signal(signal.SIGUSR1, lambda number, _frame: caught.append(number))
+    before = signal.signal(number, lambda number, _frame: caught.append(number))
     try:
-        os.kill(os.getpid(), signal.SIGUSR1)
-        assert caught == [signal.SIGUSR1]
+        send()
     finally:
-        signal.signal(signal.SIGUSR1, before)
+        signal.signal(number, before)
+    return caught
+
+
+def ended_by_itself() -> int:
     code = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
-    assert subprocess.run(argv("-I", "-c", code), check=False).returncode == -signal.SIGTERM
+    return subprocess.run(argv("-I", "-c", code), check=False).returncode

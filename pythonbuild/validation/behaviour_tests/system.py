@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import signal
 import socket
@@ -10,31 +11,55 @@ import subprocess
 import threading
 import time
 
-from .table import Skip, argv, timeout, works
+from .table import LINUX, MACOS, PLACE, WINDOWS, Skip, argv, timeout, works
+
+
+def by_epoll(end: socket.socket) -> bool:
+    import select
+
+    poll = select.epoll()
+    poll.register(end, select.EPOLLIN)
+    ready = poll.poll(5)
+    poll.close()
+    return bool(ready)
+
+
+def by_kqueue(end: socket.socket) -> bool:
+    select = importlib.import_module("select")
+    queue = select.kqueue()
+    ready = queue.control([select.kevent(end.fileno(), select.KQ_FILTER_READ, select.KQ_EV_ADD)], 1, 5)
+    queue.close()
+    return bool(ready)
+
+
+def by_select(end: socket.socket) -> bool:
+    import select
+
+    return bool(select.select([end], [], [], 5)[0])
+
+
+#: How each system's own event loop waits for sockets, or the only way it knows.
+WAITING = {LINUX: by_epoll, MACOS: by_kqueue, WINDOWS: by_select}
 
 
 @works("sockets, polling, asyncio", "_socket", "select", "_asyncio")
 def sockets() -> None:
     import asyncio
-    import select
 
     left, right = socket.socketpair()
     with left, right:
         left.send(b"x")
-        poll = select.epoll()
-        poll.register(right, select.EPOLLIN)
-        assert poll.poll(5)
-        poll.close()
+        assert WAITING[PLACE.system](right)
     assert socket.has_ipv6
 
     async def echo() -> bytes:
         process = await asyncio.create_subprocess_exec(*argv("-c", "print(42)"), stdout=subprocess.PIPE)
         return (await asyncio.wait_for(process.communicate(), timeout()))[0]
 
-    assert asyncio.run(echo()) == b"42\n"
+    assert asyncio.run(echo()).split() == [b"42"]
 
 
-@works("system calls that the oldest glibc has no function for")
+@works("system calls that the oldest glibc has no function for", on=(LINUX,))
 def newer_system_calls() -> None:
     # Each is there, whatever C library runs; what the kernel (or the emulator) lacks is no failure of the build.
     missing = [name for name in ("memfd_create", "copy_file_range", "getrandom", "pidfd_open") if not hasattr(os, name)]
@@ -54,6 +79,13 @@ def newer_system_calls() -> None:
         if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
             raise
         raise Skip(f"this kernel lacks one of them: {error}") from error
+
+
+@works("the system's proxies", "_scproxy", on=(MACOS,))
+def proxies() -> None:
+    scproxy = importlib.import_module("_scproxy")
+    assert isinstance(scproxy._get_proxies(), dict)
+    assert "exclude_simple" in scproxy._get_proxy_settings()
 
 
 @works("locks wait by a clock that nobody sets")

@@ -6,8 +6,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
+from pathlib import Path
 from typing import NamedTuple
+
+#: The systems, as targets call them.
+LINUX, MACOS, WINDOWS = "linux", "macos", "windows"
+UNIX = (LINUX, MACOS)
+EVERYWHERE = (LINUX, MACOS, WINDOWS)
 
 TESTS: list[Test] = []
 #: Seconds that a program which a test starts may take, on an ordinary processor.
@@ -19,23 +25,29 @@ class Skip(Exception):  # noqa: N818
 
 
 class Test(NamedTuple):
-    """One row: ``modules`` are the extension modules without which there is nothing to test."""
+    """One row: ``modules`` are the extension modules without which there is nothing to test, ``systems`` those on which
+    it means something.
+    """
 
     title: str
     modules: tuple[str, ...]
+    systems: tuple[str, ...]
     run: Callable[[], None]
 
 
 class Place:
     """What the suite was told of the room that it runs in.
 
-    ``emulator`` is the command that the interpreter itself runs under, () for the machine's own processor; programs
-    that a test starts must be given to it, too, or they would run on the machine's. ``patience`` is how many times
-    longer than usual everything may take. ``omitted`` are the modules that were left out of the build.
+    ``system`` is the target's. ``emulator`` is the command that the interpreter itself runs under, () for the machine's
+    own processor; programs that a test starts must be given to it, too, or they would run on the machine's.
+    ``patience`` is how many times longer than usual everything may take. ``modules`` are the extension modules of the
+    build, ``omitted`` those that were left out of it.
     """
 
+    system: str = LINUX
     emulator: tuple[str, ...] = ()
     patience: float = 1.0
+    modules: tuple[str, ...] = ()
     omitted: tuple[str, ...] = ()
 
 
@@ -43,14 +55,32 @@ class Place:
 PLACE = Place()
 
 
-def works(title: str, *modules: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    """Add a test to the table; it is run where the build has all of the modules."""
+def works(
+    title: str, *modules: str, on: tuple[str, ...] = EVERYWHERE
+) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Add a test to the table; it is run on these systems where the build has all of the modules."""
 
     def register(function: Callable[[], None]) -> Callable[[], None]:
-        TESTS.append(Test(title, modules, function))
+        TESTS.append(Test(title, modules, on, function))
         return function
 
     return register
+
+
+def chosen(system: str, modules: Container[str]) -> list[Test]:
+    """Return the tests of a system for a build with these extension modules."""
+    return [test for test in TESTS if system in test.systems and all(name in modules for name in test.modules)]
+
+
+def tree() -> Path:
+    """Return the installation that the interpreter is part of."""
+    program = Path(sys.executable).resolve()
+    return program.parent if PLACE.system == WINDOWS else program.parent.parent
+
+
+def program_of(environment: Path, name: str) -> Path:
+    """Return a program of a virtual environment."""
+    return environment / "Scripts" / f"{name}.exe" if PLACE.system == WINDOWS else environment / "bin" / name
 
 
 def timeout() -> float:

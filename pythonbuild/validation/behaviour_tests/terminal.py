@@ -12,7 +12,7 @@ import textwrap
 import threading
 from pathlib import Path
 
-from .table import Skip, argv, python, run, works
+from .table import LINUX, MACOS, UNIX, Skip, argv, python, run, works
 
 
 def write_terminal_description(directory: str) -> None:
@@ -34,7 +34,7 @@ def write_terminal_description(directory: str) -> None:
         (path / "suite").write_bytes(entry)
 
 
-@works("ncurses: terminal descriptions", "_curses")
+@works("ncurses: terminal descriptions", "_curses", on=UNIX)
 def curses_terminfo() -> None:
     code = """
         import curses, os
@@ -48,21 +48,31 @@ def curses_terminfo() -> None:
         python("-c", textwrap.dedent(code), env={**os.environ, "TERMINFO": directory})
 
 
-@works("ncurses: descriptions that are brought along", "_curses")
+@works("ncurses: descriptions that are brought along", "_curses", on=(LINUX,))
 def curses_shipped() -> None:
     if not Path("/proc/self/exe").exists():
         raise Skip("this environment has no /proc, which tells where the interpreter is")
-    # A room may have some of its own, but hardly the last one. setupterm() works once in a process.
+    # A room may have some of its own, but hardly the last one.
+    require_descriptions("xterm-256color", "linux", "xterm-ghostty")
+
+
+@works("ncurses: the system's descriptions", "_curses", on=(MACOS,))
+def curses_of_the_system() -> None:
+    require_descriptions("xterm-256color", "vt100")
+
+
+def require_descriptions(*names: str) -> None:
+    # setupterm() works once in a process.
     code = """
         import curses, os, sys
         curses.setupterm(sys.argv[1], fd=os.open(os.devnull, os.O_WRONLY))
         assert curses.tigetstr("kcuu1") and curses.tigetstr("kbs")
     """
-    for name in ("xterm-256color", "linux", "xterm-ghostty"):
+    for name in names:
         python("-c", textwrap.dedent(code), name)
 
 
-@works("ncurses: windows and panels on a pseudo-terminal", "_curses", "_curses_panel")
+@works("ncurses: windows and panels on a pseudo-terminal", "_curses", "_curses_panel", on=UNIX)
 def curses_windows() -> None:
     code = """
         import curses, curses.panel
@@ -95,7 +105,7 @@ def drain(descriptor: int) -> None:
             pass
 
 
-@works("libedit: history and key bindings", "readline")
+@works("libedit: history and key bindings", "readline", on=UNIX)
 def readline_works() -> None:
     import readline
 

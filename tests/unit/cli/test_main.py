@@ -147,14 +147,15 @@ def test_what_windows_has_not_is_refused(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_steps_of_linux_are_isolated(capsys: pytest.CaptureFixture[str]) -> None:
     native = ["--environment", "native"]
-    for words in ([], ["validate", "a.tar.zst"], ["verify-reproducible"]):
+    for words in ([], ["relink", "a.tar.zst"], ["verify-reproducible"]):
         assert answer_early("linux", str(REPOSITORY), [*words, *native]) == 2
         assert capsys.readouterr().err == (
-            "build-linux.py: --environment: native is for test-distribution alone on Linux: expected docker or"
-            " sandbox\n"
+            "build-linux.py: --environment: native is for test-distribution and validate alone on Linux: expected"
+            " docker or sandbox\n"
         )
     for platform in ("linux", "macos", "windows"):
-        assert answer_early(platform, str(REPOSITORY), ["test-distribution", "a.tar.zst", *native]) is None
+        for name in ("test-distribution", "validate"):
+            assert answer_early(platform, str(REPOSITORY), [name, "a.tar.zst", *native]) is None
 
 
 def test_a_code_page_that_lacks_a_character(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ SUITE = Path(validation.__file__).with_name("behaviour_suite.py")
 
 
 def run_here(directory: Path, modules: dict[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    place = {"emulator": [], "patience": 1}
+    place = {"system": "linux", "emulator": [], "patience": 1}
     (directory / "suite.json").write_text(json.dumps({"modules": modules, "omitted": ["_left_out"], "place": place}))
     run = subprocess.run([sys.executable, "-I", SUITE, "suite.json"], cwd=directory, capture_output=True, text=True,
                          timeout=120)  # fmt: skip
@@ -68,7 +68,7 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
 def test_how_it_is_run(tmp_path: Path) -> None:
     out, document = make_distribution(tmp_path)
     room = make_room(tmp_path)
-    assert run_suite(room, out / "python", document).ending == ""
+    assert run_suite(room, out / "python", document, "linux").ending == ""
     assert isinstance(room.environment, FakeEnvironment)
     command = room.environment.commands[0]
     assert command.argv[0] == "/sources/install/bin/python3.13"
@@ -82,7 +82,7 @@ def test_how_it_is_run(tmp_path: Path) -> None:
 def test_an_emulated_room_gives_the_interpreter_to_the_emulator(tmp_path: Path) -> None:
     out, document = make_distribution(tmp_path)
     room = make_room(tmp_path, ("/usr/bin/qemu", "-cpu", "old"))
-    run_suite(room, out / "python", document)
+    run_suite(room, out / "python", document, "linux")
     assert isinstance(room.environment, FakeEnvironment)
     argv = room.environment.commands[0].argv
     assert argv[:4] == ("/usr/bin/qemu", "-cpu", "old", "/sources/install/bin/python3.13")
