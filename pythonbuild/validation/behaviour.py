@@ -1,4 +1,5 @@
-"""Checks that run the built Python, as a user's program would run it: a moved tree, another root filesystem.
+"""Checks that run the built Python, as a user's program would run it: a moved tree, another root filesystem, or the
+machine itself.
 
 There is one check for each room, and all of them run the same suite: it imports every extension module, which must be
 builtin or shared as PYTHON.json says, and then lets every library and the tools around the interpreter do one real
@@ -23,6 +24,10 @@ def system(subject: Subject) -> Iterator[str]:
     Every extension module is imported, builtin or shared as PYTHON.json says, and nothing more is builtin; then every
     library and the tools around the interpreter do one real thing each. What cannot be shown there (a test that needs
     what the machine lacks) is skipped with the reason, in the report.
+
+    macOS and Windows have no root filesystems (and Linux has ``--environment native``): a copy of the installation runs
+    on the machine itself, if that can run it, for a user with an empty home, on macOS without the network, and is ended
+    after 15 minutes. Each test says on which systems it means something.
     """
     yield from _findings(subject, SYSTEM)
 

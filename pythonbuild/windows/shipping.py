@@ -28,6 +28,7 @@ from pythonbuild.windows.host import Host
 _FACTS = "interpreter.json"
 _ANSWER = "FACTS "
 _NOT_RUN = "the machine cannot run programs for Windows on this processor"
+_NOT_TOLD = "archives of the installation alone do not tell what to run"
 _ASSEMBLE_CODE = (
     "distribution/*.py",
     "windows/*.py",
@@ -152,7 +153,7 @@ def _materials(shipment: Shipment) -> Materials:
 def validate_step(shipment: Shipment, archive: Step, host: Host, *, described: bool = True) -> Step:
     """Return the step that checks the archives of a step; its tree holds a report of each.
 
-    What the machine can run is run on it; archives of the installation alone do not tell what to run.
+    What the machine can run is run on it, if the archive tells what to run.
     """
 
     runs = described and runs_here(host, shipment.target)
@@ -162,7 +163,7 @@ def validate_step(shipment: Shipment, archive: Step, host: Host, *, described: b
 
         rooms = context.work / "rooms"
         rooms.mkdir()
-        made: dict[str, Room | str] = dict.fromkeys(ROOMS, _NOT_RUN)
+        made: dict[str, Room | str] = dict.fromkeys(ROOMS, _NOT_RUN if described else _NOT_TOLD)
         if runs:
             made = make_rooms(shipment.target, context.environment, _no_root, rooms)
         for path in sorted((context.tree(archive.name) / "dist").iterdir()):

@@ -147,6 +147,60 @@ print(json.dumps(facts))
 """
 
 
+#: The suite in the room that Windows has. The interpreter is a script, which this Python runs.
+ROOM = """
+import json, os, sys
+import tests.unit.windows_like as windows_like
+windows_like.pretend()
+from pathlib import Path
+from pythonbuild.environments.select import choose
+from pythonbuild.validation.room import Room
+from pythonbuild.validation.suite import run_suite
+
+top, work = Path(sys.argv[1]) / "python", Path(sys.argv[1]) / "work"
+for path in (top / "install", work):
+    path.mkdir(parents=True)
+program = top / "install/python.exe"
+program.write_text("#!" + sys.executable + '''
+import json, os, pathlib, sys
+sys.path.insert(0, str(pathlib.Path(sys.argv[4]).parent))
+import behaviour_tests as tests
+given = json.loads(pathlib.Path(sys.argv[5]).read_text())
+def say(name, value):
+    print(json.dumps({"end": name, "ok": False, "detail": json.dumps(value)}), flush=True)
+say("arguments", sys.argv[1:4])
+say("home", [os.environ["USERPROFILE"] == os.getcwd() == os.environ["TEMP"], os.listdir()])
+say("variables", sorted(os.environ))
+say("given", given["place"])
+tests.load(given["place"]["system"])
+say("chosen", [test.title for test in tests.chosen(given["place"]["system"], ["winreg", "_curses", "zlib"])])
+pathlib.Path(sys.argv[0]).with_name("written").write_text("x")
+print(json.dumps({"done": True}), flush=True)
+''', encoding="utf-8", newline="\\n")
+import subprocess
+own_copy = Room._own_copy
+
+def copied(*arguments):
+    place = own_copy(*arguments)
+    subprocess.run(["chmod", "755", str(place / "install/python.exe")], check=True)  # copies have no modes here
+    return place
+
+Room._own_copy = copied
+
+class Document:
+    python_exe = "install/python.exe"
+    class build_info:
+        extensions = {}
+
+environment = choose("auto", lambda text: None, Path(sys.argv[1]) / "cache")
+run = run_suite(Room(environment, None, "", work), top, Document, "windows")
+environment.close()
+told = {name: json.loads(value) for name, value in run.failures.items()}
+print(json.dumps([run.ending, told, sorted(path.name for path in (top / "install").iterdir()),
+                  sorted(path.name for path in work.iterdir())]))
+"""
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "WINDOWS_LIKE_LOCK": str(tmp_path / "serial"), "PYTHONPATH": str(REPOSITORY)}
@@ -211,6 +265,19 @@ def test_a_step_that_fails(environment: dict[str, str], tmp_path: Path) -> None:
     assert spec["env"]["JOBS"] == "2"
     again = said(start(environment, BUILDER, str(tmp_path / "cache"), "print('oh no'); sys.exit(4)"))
     assert [line[0] for line in again[:2]] == ["first cached", "second cached"]
+
+
+def test_the_behaviour_suite_runs_in_the_room_that_windows_has(environment: dict[str, str], tmp_path: Path) -> None:
+    ending, told, beside, left = said(start(environment | {"SystemRoot": "/windows"}, ROOM, str(tmp_path)))[0]
+    assert ending == ""
+    assert told["arguments"] == ["-I", "-X", "faulthandler"]
+    assert told["home"] == [True, []]
+    assert {"APPDATA", "LOCALAPPDATA", "PATH", "SystemRoot", "TEMP", "TMP", "USERPROFILE"} <= set(told["variables"])
+    assert not {"HOME", "PYTHONPATH", "WINDOWS_LIKE_LOCK"} & set(told["variables"])
+    assert told["given"]["system"] == "windows"
+    assert {"the registry", "zlib", "every module of the standard library imports"} <= set(told["chosen"])
+    assert not [title for title in told["chosen"] if "ncurses" in title or "glibc" in title]
+    assert (beside, left) == (["python.exe"], ["moved0"])
 
 
 def test_two_processes_share_the_store(environment: dict[str, str], tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,9 @@ from pythonbuild.environments import sandbox
 from pythonbuild.environments.base import Probe
 from pythonbuild.environments.chroot import MISSING
 from pythonbuild.environments.docker import probe_docker
+from pythonbuild.environments.native import NativeEnvironment
 from pythonbuild.provisions import provisions
-from pythonbuild.validation.room import Room
+from pythonbuild.validation.room import Room, make_rooms
 from pythonbuild.validation.validate import CHECKS, Report, validate
 from tests.integration.rooms.conftest import copy, make_request, rooms_of
 
@@ -112,6 +113,46 @@ def test_what_is_missing_is_found(
     report = behaviour(top, target, rooms, "system")
     assert [result.id for result in report.failed] == ["behaviour-system"]
     assert any(words in finding for finding in findings(report)), findings(report)
+
+
+@pytest.fixture
+def machine(target: Target, tmp_path: Path) -> Iterator[dict[str, Room]]:
+    """The room that macOS and Windows have: the machine itself."""
+
+    def root(name: str) -> tuple[Path, str]:
+        raise AssertionError(name)
+
+    environment = NativeEnvironment(tmp_path / "cache")
+    (tmp_path / "machine").mkdir()
+    rooms = make_rooms(target, environment, root, tmp_path / "machine")
+    yield {name: room for name, room in rooms.items() if isinstance(room, Room)}
+    environment.close()
+
+
+def test_the_machine_itself_finds_what_is_missing_and_nothing_else(
+    installed: Path, target: Target, machine: dict[str, Room], tmp_path: Path
+) -> None:
+    """One run shows both: what was taken away is named, and everything else works there."""
+    top = copy(installed, tmp_path / "copy")
+    no_tcl_library(top)
+    no_shared_module(top)
+    before = {path: path.lstat().st_mtime_ns for path in top.rglob("*")}
+    report = behaviour(top, target, machine, "system")
+    assert {path: path.lstat().st_mtime_ns for path in top.rglob("*")} == before
+    assert {line.partition(": ")[0] for line in findings(report)} == {"import _testcapi", "work Tcl"}
+    (result,) = report.results
+    assert int(result.remarks[0].split()[0]) > 100
+    assert all(remark.startswith(("work Tk skipped", "work system calls")) for remark in result.remarks[1:]), result
+
+
+def test_the_machine_itself_has_no_python_that_starts(
+    installed: Path, target: Target, machine: dict[str, Room], tmp_path: Path
+) -> None:
+    top = copy(installed, tmp_path / "copy")
+    no_collections(top)
+    report = behaviour(top, target, machine, "system")
+    assert [result.id for result in report.failed] == ["behaviour-system"]
+    assert any("the suite ended with status 1" in line for line in findings(report)), findings(report)
 
 
 def test_a_module_that_crashes_at_import_is_named(

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from pythonbuild.config.model import LockedPackage, Pin, Toolchain
+from pythonbuild.config.model import ROOMS, LockedPackage, Pin, Toolchain
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
 from pythonbuild.config.toolchains import compiled_by
 from pythonbuild.cpython.leaving_out import NO_TESTS, NO_TK, WITHOUT
 from pythonbuild.cpython.modules import read_modules
 from pythonbuild.engine.keys import step_inputs
-from pythonbuild.engine.model import PinnedFile, Plan, RecipeAction
+from pythonbuild.engine.model import CallAction, PinnedFile, Plan, RecipeAction
+from pythonbuild.environments.native import NativeEnvironment
 from pythonbuild.errors import UsageError
 from pythonbuild.planning import lock_names, make_plan, modules_file
 from pythonbuild.recipe_steps import Interpreter, PlanInputs
+from pythonbuild.validation.validate import Report
 from pythonbuild.windows.host import Host
 from pythonbuild.windows.leaving_out import left_out
-from pythonbuild.windows.planning import choose_tools, edit_options
+from pythonbuild.windows.planning import choose_tools, edit_options, make_windows_plan
 from pythonbuild.windows.shipping import runs_here
 
 REPOSITORY = Path(__file__).parents[3]
@@ -188,6 +191,52 @@ def test_zstd_is_a_dependency_since_3_14() -> None:
     plan = make_plan(later)
     assert {"zstd", "zlib"} <= {*names(plan)}
     assert "zlib-ng" not in names(plan)
+
+
+class Context:
+    """What the step that validates asks for; its archive is what a stand-in of the checks is given."""
+
+    def __init__(self, directory: Path) -> None:
+        self.work, self.out, self.environment = directory / "work", directory / "out", NativeEnvironment(directory)
+        for path in (self.work, self.out, directory / "archive/dist"):
+            path.mkdir(parents=True)
+        (directory / "archive/dist/python.tar.zst").touch()
+        self.tree = lambda _step: directory / "archive"
+        self.log = print
+
+
+@pytest.mark.parametrize(("machine", "triple", "step", "system"), [
+    ("amd64", "x86_64-pc-windows-msvc", "validate-3.13.5-noopt", "run"),
+    ("amd64", "i686-pc-windows-msvc", "validate-3.13.5-noopt", "run"),
+    ("amd64", "aarch64-pc-windows-msvc", "validate-3.13.5-noopt", "the machine cannot run programs for Windows on"),
+    ("amd64", "x86_64-pc-windows-msvc", "validate-3.13.5-noopt-install_only", "archives of the installation alone"),
+])  # fmt: skip
+def test_what_is_built_is_run_where_the_machine_can(
+    machine: str, triple: str, step: str, system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr(sys, "platform", "win32")
+    given: list[dict[str, Any]] = []
+
+    def validate(*_arguments: object, rooms: dict[str, Any], **_options: object) -> Report:
+        given.append(rooms)
+        return Report(())
+
+    monkeypatch.setattr("pythonbuild.validation.validate.validate", validate)
+    plan = make_windows_plan(inputs(triple, archives=("full", "install_only")), Host("Windows", machine, {}))
+    made = plan.step(step)
+    assert isinstance(made.action, CallAction)
+    made.action.function(cast("Any", Context(tmp_path)))
+    (rooms,) = given
+    assert set(rooms) == set(ROOMS)
+    if system == "run":
+        assert rooms["system"].root is None
+        assert rooms["system"].work.is_relative_to(tmp_path / "work")
+    else:
+        assert rooms["system"].startswith(system)
+    elsewhere = make_windows_plan(inputs(triple, archives=("full", "install_only")), Host("Windows", "arm64", {}))
+    differ = made.parameters != elsewhere.step(step).parameters
+    assert differ == (system.startswith("the machine")), "the report of a machine that cannot run it is another one"
 
 
 @pytest.mark.parametrize(("system", "machine", "arch", "runs"), [
