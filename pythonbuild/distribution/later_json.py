@@ -193,7 +193,7 @@ def to_later(document: PythonJson, version: str) -> LaterPythonJson:
     )
 
 
-def _apple_sdk(document: PythonJson) -> dict[str, str]:
+def _apple_sdk(document: PythonJson) -> dict[str, Any]:
     """Return what is told of the SDK, which only Apple's systems have: format 0 says it of the toolchain."""
     sdk, deployment = document.toolchain.get("sdk"), document.toolchain.get("deployment_target")
     if document.os != "macos" or not isinstance(sdk, dict):
