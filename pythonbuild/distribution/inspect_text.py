@@ -40,7 +40,7 @@ def described(document: PythonJson | None, plain: Mapping[str, Any], version: st
     return {
         "Python": f"{document.python_flavor} {document.python_version}",
         "Target": document.target_triple,
-        "C library": f"{document.libc} {document.libc_floor} or newer" if document.libc else "",
+        "C library": f"{document.libc} {document.libc_floor} or newer" if document.libc_floor else document.libc,
         "Build options": document.build_options,
         "Source date": document.build_date,
         "Toolchain": toolchain.strip(),

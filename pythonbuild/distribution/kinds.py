@@ -25,8 +25,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pythonbuild.distribution import machofile
 from pythonbuild.distribution.archive import METADATA, TOP
 from pythonbuild.distribution.assemble import link_or_copy, place_file
+from pythonbuild.distribution.machofile import is_macho
 from pythonbuild.distribution.objectfile import Elf, is_elf
 from pythonbuild.errors import DistributionError
 
@@ -103,6 +105,11 @@ def with_debug_information(tree: Path) -> list[Path]:
     return sorted(
         path
         for path in (tree / TOP).rglob("*")
-        if path.is_file() and not path.is_symlink() and is_elf(path)
-        and Elf(path.read_bytes(), str(path)).has_debug_information()
+        if path.is_file() and not path.is_symlink() and _has_debug_information(path)
     )  # fmt: skip
+
+
+def _has_debug_information(path: Path) -> bool:
+    if is_elf(path):
+        return Elf(path.read_bytes(), str(path)).has_debug_information()
+    return is_macho(path) and machofile.has_debug_information(path.read_bytes(), str(path))

@@ -43,6 +43,8 @@ DEFAULT_VARIANT = "default"
 _OPTIMIZATIONS = ("debug", "noopt", "pgo", "lto")
 #: Licences, by their SPDX identifiers, that give a work to the public domain.
 _PUBLIC_DOMAIN = frozenset({"blessing", "CC0-1.0", "Unlicense"})
+#: The keys that descriptions for Apple's systems have besides, and that their readers ask for.
+APPLE_SDK = ("apple_sdk_canonical_name", "apple_sdk_platform", "apple_sdk_version", "apple_sdk_deployment_target")
 _SYSTEMS = {"linux": "linux", "darwin": "macos", "windows": "windows"}
 
 
@@ -187,7 +189,16 @@ def to_later(document: PythonJson, version: str) -> LaterPythonJson:
         tcl_library_path=document.tcl_library_path,
         tcl_library_paths=document.tcl_library_paths if document.tcl_library_path else None,
         **vars(interpreter),
+        **_apple_sdk(document),
     )
+
+
+def _apple_sdk(document: PythonJson) -> dict[str, Any]:
+    """Return what is told of the SDK, which only Apple's systems have: format 0 says it of the toolchain."""
+    sdk, deployment = document.toolchain.get("sdk"), document.toolchain.get("deployment_target")
+    if document.os != "macos" or not isinstance(sdk, dict):
+        return {}
+    return dict(zip(APPLE_SDK, map(str, (sdk["name"], "macosx", sdk["version"], deployment)), strict=True))
 
 
 def spdx_identifiers(expressions: tuple[str, ...]) -> tuple[str, ...]:

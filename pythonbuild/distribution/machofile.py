@@ -122,6 +122,14 @@ def macho_object_symbols(data: bytes | memoryview, where: str) -> ObjectSymbols:
     return ObjectSymbols(frozenset(defined), frozenset(undefined), frozenset(weak), frozenset(visible))
 
 
+def has_debug_information(data: bytes, where: str) -> bool:
+    """Tell whether a program or library has entries that only debuggers read. Raises ObjectFileError.
+
+    The linker leaves DWARF in the objects, and names these in the symbol table (stabs).
+    """
+    return any(kind & _N_STAB for reader in _readers(data, where) for _, _, kind, _, _ in reader.rows())
+
+
 def object_kinds(data: bytes | memoryview, where: str) -> list[tuple[str, int]]:
     """Return processor and kind of each slice of a file, and nothing more of it. Raises ObjectFileError."""
     headers = [reader.header.header for reader in _readers(bytes(data), where)]
@@ -176,8 +184,8 @@ class _Reader:
     def wide(self) -> bool:
         return bytes(self.data[:4]) in (b"\xcf\xfa\xed\xfe", b"\xfe\xed\xfa\xcf")
 
-    def symbols(self) -> Iterator[_Symbol]:
-        """Yield the symbols that others can see, or that are looked for elsewhere."""
+    def rows(self) -> Iterator[tuple[bytes, int, int, int, int]]:
+        """Yield the rows of the symbol table: all names, the place of this one, its kind, description and value."""
         from macholib.mach_o import LC_SYMTAB
 
         for command, _ in self.commands(LC_SYMTAB):
@@ -185,13 +193,18 @@ class _Reader:
             table = self.part("the symbol table", int(command.symoff), int(command.nsyms) * row.size)
             strings = bytes(self.part("the names of symbols", int(command.stroff), int(command.strsize)))
             for name, kind, _section, description, value in row.iter_unpack(table):
-                if kind & _N_STAB or not kind & _N_EXT:
-                    continue
-                if name >= len(strings):
-                    raise self.damaged("a symbol whose name is outside of the table of names")
-                undefined = kind & _N_TYPE in (_N_UNDF, _N_PBUD) and not value
-                yield _Symbol(_c_name(strings[name : strings.find(b"\0", name)]), not undefined, bool(kind & _N_PEXT),
-                              bool(description & _N_WEAK_REF), description >> 8)  # fmt: skip
+                yield strings, name, kind, description, value
+
+    def symbols(self) -> Iterator[_Symbol]:
+        """Yield the symbols that others can see, or that are looked for elsewhere."""
+        for strings, name, kind, description, value in self.rows():
+            if kind & _N_STAB or not kind & _N_EXT:
+                continue
+            if name >= len(strings):
+                raise self.damaged("a symbol whose name is outside of the table of names")
+            undefined = kind & _N_TYPE in (_N_UNDF, _N_PBUD) and not value
+            yield _Symbol(_c_name(strings[name : strings.find(b"\0", name)]), not undefined, bool(kind & _N_PEXT),
+                          bool(description & _N_WEAK_REF), description >> 8)  # fmt: skip
 
 
 def _c_name(name: bytes) -> str:

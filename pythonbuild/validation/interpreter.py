@@ -15,7 +15,7 @@ from typing import Any
 from pythonbuild.config.model import SYSTEM
 from pythonbuild.config.options import is_freethreaded
 from pythonbuild.distribution import typed_json
-from pythonbuild.distribution.binaries import features_of, symbol_visibility
+from pythonbuild.distribution.binaries import crt_features, features_of, symbol_visibility
 from pythonbuild.distribution.python_json import PythonJson
 from pythonbuild.errors import DistributionError
 from pythonbuild.validation.checks import NotApplicable, Subject, check
@@ -87,7 +87,12 @@ def _said(document: PythonJson) -> dict[str, Any]:
 def _files(subject: Subject, document: PythonJson) -> Iterator[str]:
     entry = document.interpreter
     assert entry is not None
-    features = features_of(file.dynamic for file in subject.shared_objects)
+    if subject.target.os == "windows":
+        return  # its DLLs are pe-imports' and pe-exports'
+    if subject.target.os == "macos":
+        features = crt_features(subject.install) if subject.macho_files else ()
+    else:
+        features = features_of(file.dynamic for file in subject.shared_objects)
     if entry.crt_features != features:
         yield f"crt_features: {' '.join(entry.crt_features)}, the files ask for {' '.join(features)}"
     visibility = symbol_visibility(subject.top / document.python_exe)

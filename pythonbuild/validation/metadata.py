@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from pythonbuild.cpython.setupfiles import parse_inittab
 from pythonbuild.distribution.cofffile import MACHINES as COFF_MACHINES
 from pythonbuild.distribution.cofffile import read_coff
+from pythonbuild.distribution.later_json import APPLE_SDK
 from pythonbuild.distribution.objectfile import BITCODE_MAGICS, ET_REL, MACHINES, Elf, library_members
 from pythonbuild.distribution.profile import MAGIC
 from pythonbuild.distribution.python_json import FORMAT_VERSION, NO_INIT_FUNCTION, LinkEntry
@@ -86,7 +87,7 @@ def paths(subject: Subject) -> Iterator[str]:
 @check("metadata-target", "PYTHON.json names the target, and the version that the headers name")
 def target(subject: Subject) -> Iterator[str]:
     """Triple, system and processor are those of the target that is validated for, and the version is what
-    ``patchlevel.h`` says and begins with the shorter one.
+    ``patchlevel.h`` says and begins with the shorter one. For macOS, the formats 7 and 8 tell of the SDK.
     """
     document, expected = subject.document, subject.target
     for key, value in (("target_triple", expected.triple), ("os", expected.os), ("arch", expected.arch)):
@@ -99,6 +100,8 @@ def target(subject: Subject) -> Iterator[str]:
         yield f"python_version: {document.python_version}, {document.python_include}/patchlevel.h has {found}"
     if not document.python_version.startswith(f"{document.python_major_minor_version}."):
         yield f"python_major_minor_version: {document.python_major_minor_version}, of {document.python_version}"
+    if document.os == "macos" and document.version != FORMAT_VERSION:
+        yield from (f"{key}: not told" for key in APPLE_SDK if not subject.description.plain.get(key))
 
 
 @check("metadata-profile", "a build with PGO has its profile, and no other has one")

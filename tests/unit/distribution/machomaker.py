@@ -84,6 +84,7 @@ def make_macho(
     private: Sequence[str] = (),
     imports: Mapping[str, int] | None = None,
     weak: Sequence[str] = (),
+    stabs: Sequence[str] = (),
     flags: int = TWO_LEVEL,
     padding: int = 2048,
     signed: bool = True,
@@ -92,13 +93,15 @@ def make_macho(
     """Return a file of one slice.
 
     ``exports`` are in the trie, ``exported_table`` and the ``private`` ones in the symbol table; ``imports`` maps names
-    to the number of the library, from 1, ``weak`` ones are the first library's. ``old_version``: the minimum is said by
+    to the number of the library, from 1, ``weak`` ones are the first library's; ``stabs`` are names of objects that
+    have debug information. ``old_version``: the minimum is said by
     LC_VERSION_MIN_MACOSX.
     """
     strings, rows = b"\0", b""
     table = [(name, 0x0F, 0, 1) for name in exported_table] + [(name, 0x1F, 0, 1) for name in private]
     table += [(name, 0x01, ordinal << 8, 0) for name, ordinal in (imports or {}).items()]
     table += [(name, 0x01, 1 << 8 | 0x40, 0) for name in weak]
+    table += [(name, 0x66, 1, 0) for name in stabs]
     for name, info, description, value in table:
         rows += struct.pack("<IBBHQ", len(strings), info, 1 if value else 0, description, value)
         strings += f"_{name}".encode() + b"\0"

@@ -11,6 +11,7 @@ from pythonbuild.distribution.archive import pack, read_members
 from pythonbuild.distribution.kinds import TEST_PACKAGES, make_installation, with_debug_information
 from pythonbuild.errors import DistributionError
 from tests.unit.distribution.elfmaker import make_shared, name_sections
+from tests.unit.distribution.machomaker import make_macho, make_universal
 from tests.unit.distribution.trees import make_distribution, write
 
 STDLIB = "python/install/lib/python3.13"
@@ -78,3 +79,13 @@ def test_debug_information_is_told_from_symbols(full: Path, tmp_path: Path) -> N
         write(top / name, name_sections(make_shared("x.so", ["libc.so.6"], ["f"]), ".strtab", section))
     (top / "lib/d.so").symlink_to("a.so")
     assert with_debug_information(tmp_path / "out") == [top / "lib/a.so", top / "lib/c.so"]
+
+
+def test_debug_information_of_macos_is_names_of_objects(full: Path, tmp_path: Path) -> None:
+    make_installation(full, tmp_path / "out")
+    top = tmp_path / "out/python"
+    write(top / "lib/a.so", make_macho(private=["f"], imports={"PyModule_Create2": 1}))
+    write(top / "lib/b.so", make_macho(private=["f"], stabs=["/build/src/Modules/a.o"]))
+    slices = {"arm64": make_macho(), "x86_64": make_macho(arch="x86_64", stabs=["/build/src/Modules/a.o"])}
+    write(top / "lib/c.so", make_universal(slices))
+    assert with_debug_information(tmp_path / "out") == [top / "lib/b.so", top / "lib/c.so"]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pythonbuild.distribution.later_json import (
+    APPLE_SDK,
     FormatError,
     between_later,
     read_any_format,
@@ -162,3 +163,18 @@ def test_paths_of_every_kind_are_named(document: PythonJson) -> None:
 
 def test_every_fact_of_the_interpreter_is_a_key_unless_there_is_none(plain: dict[str, Any]) -> None:
     assert InterpreterEntry.__dataclass_fields__.keys() - plain.keys() == {"python_stdlib_platform_config"}
+
+
+SDK = {"sdk": {"name": "macosx15.2", "version": "15.2"}, "deployment_target": "11.0"}
+
+
+@pytest.mark.parametrize(("system", "toolchain", "told"), [
+    ("macos", SDK, ["macosx15.2", "macosx", "15.2", "11.0"]),
+    ("macos", {}, []),
+    ("linux", SDK, []),
+])  # fmt: skip
+def test_only_apple_s_systems_have_an_sdk(
+    document: PythonJson, system: str, toolchain: dict[str, object], told: list[str]
+) -> None:
+    plain = to_later(replace(document, os=system, toolchain=toolchain), "8").to_plain()
+    assert [plain[key] for key in APPLE_SDK if key in plain] == told

@@ -15,8 +15,11 @@ import pytest
 from pythonbuild.config.model import Target
 from pythonbuild.config.project import Project
 from pythonbuild.distribution.archive import pack
+from pythonbuild.distribution.later_json import to_later
+from pythonbuild.distribution.python_json import read_python_json
 from pythonbuild.distribution.symbols import object_symbols
 from pythonbuild.validation.metadata import _is_of_system
+from pythonbuild.validation.validate import validate
 from tests.unit.distribution.bitcodemaker import make_bitcode
 from tests.unit.distribution.elfmaker import make_library, make_object
 from tests.unit.distribution.machomaker import (
@@ -45,6 +48,7 @@ from tests.unit.validation.native import (
     make_libpython,
     make_module,
 )
+from tests.unit.validation.rooms import make_rooms
 
 
 @pytest.fixture
@@ -350,3 +354,28 @@ def test_links_with_the_systems_libraries_are_known() -> None:
     names = ("m", "dl", "pthread", "ncurses", "panel", "crypto", "ncurse", "z")
     known = [name for name in names if _is_of_system(subject, name, target.system_libraries)]  # type: ignore[arg-type]
     assert known == ["m", "dl", "pthread", "ncurses", "panel"]
+
+
+@pytest.mark.parametrize(("change", "finding"), [
+    ({}, ""),
+    ({"crt_features": ["glibc-dynamic"]}, "crt_features: glibc-dynamic, the files ask for libSystem"),
+    ({"python_tag": "cp312"}, 'python_tag: "cp312", the interpreter says "cp313"'),
+])  # fmt: skip
+def test_what_is_said_of_the_interpreter(bench: MacBench, change: dict[str, Any], finding: str) -> None:
+    edit(lambda plain: plain["interpreter"].update({"crt_features": ["libSystem"], **change}))(bench)
+    directory = bench.out / "rooms"
+    directory.mkdir()
+    report = validate(bench.out, bench.target, rooms=make_rooms(directory))
+    (result,) = [result for result in report.results if result.id == "metadata-interpreter"]
+    assert (result.outcome, result.findings) == (("failed", (finding,)) if finding else ("passed", ()))
+
+
+@pytest.mark.parametrize("missing", ["", "apple_sdk_version"])
+def test_later_formats_tell_of_the_sdk(bench: MacBench, missing: str) -> None:
+    text = (bench.top / "PYTHON.json").read_text(encoding="utf-8")
+    toolchain = {"sdk": {"name": "macosx15.2", "version": "15.2"}, "deployment_target": "11.0"}
+    plain = to_later(replace(read_python_json(text), os="macos", arch="aarch64", toolchain=toolchain), "8").to_plain()
+    bench.write("PYTHON.json", json.dumps({key: value for key, value in plain.items() if key != missing}))
+    report = validate(bench.out, bench.target)
+    (result,) = [result for result in report.results if result.id == "metadata-target"]
+    assert result.findings == ((f"{missing}: not told",) if missing else ())
