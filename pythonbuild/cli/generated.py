@@ -20,9 +20,9 @@ def _licences(repository: Path) -> str:
     toolchains = (*project.toolchains.values(), *(chosen.toolchain for chosen in project.macos_toolchains.values()))
     compilers = {recipe for toolchain in toolchains for recipe in toolchain.recipes}
     making = {recipe.name for recipe in with_needs(project.recipes, sorted(compilers))}
-    return render_licences(
-        project.sources, {name: recipe for name, recipe in project.recipes.items() if name not in making}
-    )
+    shipped = {name: recipe for name, recipe in project.recipes.items() if name not in making}
+    # Some sources are compiled for Windows alone.
+    return render_licences(project.sources, {**Project(repository, "windows").recipes, **shipped})
 
 
 #: Each document's path in the checkout and what gives its text.

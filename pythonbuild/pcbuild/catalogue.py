@@ -26,7 +26,8 @@ _KINDS = ("projects", "dependencies")
 class WindowsModule:
     """One extension module over all versions; the words are those of ``extension-modules.yml``.
 
-    ``project`` and ``init`` have their defaults filled in. ``licences`` are entries of the sources' file.
+    ``project`` and ``init`` have their defaults filled in. ``licences`` are entries of the sources' file, where they
+    are not those of ``needs``.
     """
 
     name: str
@@ -98,6 +99,10 @@ class Catalogue:
         needed = (self.dependencies[name] for name in module.needs)
         return [dependency for dependency in needed if version in dependency.versions]
 
+    def licences(self, module: WindowsModule, version: str) -> tuple[str, ...]:
+        """Return the sources whose licences a module's code is under besides CPython's."""
+        return module.licences or tuple(need.name for need in self.needs(module, version))
+
 
 def read_catalogue(directory: Path) -> Catalogue:
     """Read both files of a directory. Raises ConfigError naming file and key."""
@@ -149,7 +154,6 @@ def _read_module(name: str, node: Node) -> WindowsModule:
     for key in ("defines", "compiled_by", "init"):
         if key in keys and linkage != "builtin":
             raise keys[key].fail("only a builtin module has it", found=f"linkage {linkage}")
-    needs = _texts(keys, "needs")
     return WindowsModule(
         name=name,
         project=keys["project"].text() if "project" in keys else name,
@@ -157,8 +161,8 @@ def _read_module(name: str, node: Node) -> WindowsModule:
         linkage=linkage,
         reason=keys["reason"].text() if "reason" in keys else "",
         versions=_read_range(keys),
-        needs=needs,
-        licences=_texts(keys, "licences") or needs,
+        needs=_texts(keys, "needs"),
+        licences=_texts(keys, "licences"),
         defines=_texts(keys, "defines"),
         compiled_by=keys["compiled_by"].text() if "compiled_by" in keys else "",
     )

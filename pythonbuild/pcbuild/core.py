@@ -64,12 +64,12 @@ def import_sheet(document: Document, sheet: str) -> Document:
 
 
 def take_zlib_from_dependencies(document: Document, zlib: Dependency) -> Document:
-    """Take zlib's sources (or zlib-ng) out of the core: header and library are then found among the dependencies."""
+    """Take zlib's sources out of the core (up to 3.13): header and library are then found among the dependencies."""
     where = _zlib_mentions(document, zlib)
     if not where:
         if any(INCLUDE in element.text for element in document.root.find("ItemDefinitionGroup/ClCompile/*")):
             return document
-        raise document.fail(f"<... {' or '.join(zlib.replaces[:2])}>", "the transformation does not fit",
+        raise document.fail(f"<... {' or '.join(zlib.replaces)}>", "the transformation does not fit",
                             found="none of it")  # fmt: skip
     edits: list[Edit] = []
     for element in where:
@@ -79,11 +79,6 @@ def take_zlib_from_dependencies(document: Document, zlib: Dependency) -> Documen
             setting = Setting(element.name, element.text)
             kept = [word for word in setting.words if not zlib.replaces_path(word)]
             edits.append(document.text_edit(element, ";".join([INCLUDE, *kept, setting.inherited])))
-        elif element.name == "AdditionalDependencies":
-            setting = Setting(element.name, element.text)
-            if not all(map(zlib.replaces_path, setting.words)):
-                raise document.fail(element, "links zlib and something else")
-            edits.append(document.removal(element))
         elif element.name == "IncludeExternals":
             header = f"Exists('{INCLUDE}\\zlib.h')"
             condition, found = _EXISTS.subn(header.replace("\\", r"\\"), element.get("Condition"))
@@ -140,6 +135,25 @@ def core_defines(document: Document) -> tuple[str, ...]:
             words = Setting(element.name, element.text).words
             return tuple(word for word in words if "$(" not in word)
     raise document.fail("<PreprocessorDefinitions>", "none holds without a condition")
+
+
+def core_link(document: Document, projects: Collection[str]) -> list[Setting]:
+    """Return what the core's own project is linked with. Under a condition that may be nothing but libraries of the
+    ``projects``, dependencies that CPython compiles itself: they are linked with in any case."""
+    made = {f"{project}$(PyDebugExt).lib" for project in projects}
+    always = []
+    for element in document.root.find("ItemDefinitionGroup/Link/AdditionalDependencies"):
+        setting = Setting(element.name, element.text)
+        if not element.get("Condition"):
+            always.append(setting)
+        elif others := [word for word in setting.words if word not in made]:
+            raise document.fail(element, "links under a condition what none of the dependencies is",
+                                found=", ".join(others), expected=", ".join(sorted(made)) or "nothing",
+                                )  # fmt: skip
+    if not always:
+        raise document.fail("<ItemDefinitionGroup/Link/AdditionalDependencies>", "the transformation does not fit",
+                            found="none that always holds")  # fmt: skip
+    return always
 
 
 def link_words(document: Document) -> tuple[str, ...]:

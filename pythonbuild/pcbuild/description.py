@@ -57,7 +57,8 @@ class Description:
 
     ``properties`` are what MSBuild has to be given (``/p:NAME=DIRECTORY``) and what for; ``transformations`` what was
     done to each file, in order; ``stale`` files that CPython's projects name and its release does not have.
-    ``core_links`` are the libraries that CPython's own core is linked with, ``defines`` what its sources are told.
+    ``core_links`` are the libraries that CPython's own core is linked with, ``defines`` what its sources are told;
+    ``libraries`` are those that CPython's own projects make of dependencies.
     """
 
     version: str
@@ -75,6 +76,7 @@ class Description:
     core_links: tuple[str, ...] = ()
     defines: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
 
     @staticmethod
     def from_json(value: Any) -> Description:
@@ -85,7 +87,7 @@ class Description:
             for name, module in value["builtin"].items()
         }  # fmt: skip
         transformations = {name: tuple(done) for name, done in value["transformations"].items()}
-        lists = {name: tuple(value[name]) for name in ("stale", "core_links", "defines", "without")}
+        lists = {name: tuple(value[name]) for name in ("stale", "core_links", "defines", "without", "libraries")}
         return Description(**{**value, "builtin": builtin, "transformations": transformations, **lists})
 
 
@@ -95,17 +97,12 @@ def describe(
 ) -> Description:  # fmt: skip
     """Return the description of a finished edit."""
     modules = catalogue.modules_in(version)
-    builtin = {each.module.name: _builtin(each, catalogue) for each in builtins}
-    builtin.update(
-        (
-            name,
-            DescribedModule(
-                module.init, "", (), module.needs, module.licences, _libraries(catalogue.needs(module, version))
-            ),
-        )
-        for name, module in modules.items()
-        if module.project == CORE
-    )
+    builtin = {each.module.name: _builtin(each, catalogue, version) for each in builtins}
+    for name, module in modules.items():
+        if module.project == CORE:
+            needs = catalogue.needs(module, version)
+            builtin[name] = DescribedModule(module.init, "", (), tuple(need.name for need in needs),
+                                            catalogue.licences(module, version), _libraries(needs))  # fmt: skip
     # The static variant has no DLL that a module of its own could be linked with.
     gone = {name: dropped[module.project] for name, module in modules.items() if module.linkage != "builtin"
             and module.project in dropped}  # fmt: skip
@@ -130,10 +127,11 @@ def describe(
         core_links=core.links,
         defines=core.defines,
         without=options.without,
+        libraries=tuple(sorted({_library(need) for need in needed.values() if need.project})),
     )
 
 
-def _builtin(builtin: BuiltinModule, catalogue: Catalogue) -> DescribedModule:
+def _builtin(builtin: BuiltinModule, catalogue: Catalogue, version: str) -> DescribedModule:
     sources = tuple(item.include for item in builtin.items if item.kind != "ClInclude")
     module = builtin.module
     own = (word for setting in builtin.project.link if setting.name == "AdditionalDependencies"
@@ -141,11 +139,18 @@ def _builtin(builtin: BuiltinModule, catalogue: Catalogue) -> DescribedModule:
     links = tuple(dict.fromkeys([*_libraries(builtin.dependencies), *own]))
     bundled = {source: name for source in sources for name, beginnings in catalogue.bundled.items()
                if source.startswith(beginnings)}  # fmt: skip
-    return DescribedModule(module.init, module.name, sources, module.needs, module.licences, links, bundled)
+    needs = tuple(need.name for need in builtin.dependencies)
+    return DescribedModule(module.init, module.name, sources, needs, catalogue.licences(module, version), links,
+                           bundled)  # fmt: skip
 
 
 def _libraries(dependencies: Sequence[Dependency]) -> tuple[str, ...]:
-    """Return what is linked with for the sake of dependencies; a project that makes one calls it by its own name."""
+    """Return what is linked with for the sake of dependencies."""
     return tuple(word for dependency in dependencies
-                 for word in (*([f"{dependency.project}.lib"] if dependency.project else []), *dependency.libraries,
+                 for word in (*([_library(dependency)] if dependency.project else []), *dependency.libraries,
                               *dependency.system))  # fmt: skip
+
+
+def _library(dependency: Dependency) -> str:
+    """Return what a dependency's project calls its library: by its own name."""
+    return f"{dependency.project}.lib"

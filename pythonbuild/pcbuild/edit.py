@@ -22,6 +22,7 @@ from pythonbuild.pcbuild.catalogue import CORE, Catalogue, Dependency, cross_che
 from pythonbuild.pcbuild.core import (
     add_groups,
     core_defines,
+    core_link,
     drop_references,
     import_sheet,
     keep_objects_plain,
@@ -35,7 +36,7 @@ from pythonbuild.pcbuild.core import (
 from pythonbuild.pcbuild.description import Core, Description, describe
 from pythonbuild.pcbuild.inittab import add_to_inittab
 from pythonbuild.pcbuild.libraries import make_library_static
-from pythonbuild.pcbuild.projects import Setting, project_guid, read_project
+from pythonbuild.pcbuild.projects import project_guid, read_project
 from pythonbuild.pcbuild.references import HARMLESS, problems, resolve
 from pythonbuild.pcbuild.settings import (
     SHEET,
@@ -192,6 +193,7 @@ def _dropped_projects(work: Worktree, version: str, options: EditOptions, catalo
     """Return the projects that go, with the reason."""
     modules, projects = catalogue.modules_in(version), catalogue.projects_in(version)
     needed = {dependency.project for builtin in builtins for dependency in builtin.dependencies}
+    needed |= {dependency.project for dependency in _core_dependencies(version, catalogue)}
     dropped = {}
     for name, module in modules.items():
         if module.project == CORE:
@@ -241,6 +243,8 @@ def _move_into_core(work: Worktree, builtins: Sequence[BuiltinModule], others: S
         headers.update(item.include for item in builtin.items if item.kind in HARMLESS)
     work.change(_CORE_FILE, "add_groups", partial(add_groups, groups=groups))
     for dependency in others:
+        if dependency.project:  # CPython's own project makes a library of it already
+            continue
         if dependency.name != "zlib":
             raise PcbuildError(f"{_CORE_FILE}: no transformation takes this dependency out of the core",
                                found=dependency.name, expected="zlib")  # fmt: skip
@@ -256,8 +260,9 @@ def _link(work: Worktree, version: str, options: EditOptions, catalogue: Catalog
             work.change(project_file(name), "make_library_static", make_library_static)
             guid = project_guid(work.document(project_file(name)))
             work.change(_CORE_FILE, "reference_project", partial(reference_project, project=name, guid=guid))
-    own = _core_link(work) if options.static else []
-    links = link_settings(own, builtins, _core_dependencies(version, catalogue))
+    others = _core_dependencies(version, catalogue)
+    own = core_link(work.document(_CORE_FILE), [each.project for each in others if each.project])
+    links = link_settings(own if options.static else [], builtins, others)
     work.put(f"{PCBUILD}/{SHEET}", "render_sheet", render_sheet(links))
     if not options.static:
         work.change(_CORE_FILE, "import_sheet", partial(import_sheet, sheet=SHEET))
@@ -269,12 +274,6 @@ def _link(work: Worktree, version: str, options: EditOptions, catalogue: Catalog
             edit = partial(link_core_statically, trained=project.trained, profile=profile)
             work.change(project_file(name), "link_core_statically", edit)
             work.change(project_file(name), "import_sheet", partial(import_sheet, sheet=SHEET))
-
-
-def _core_link(work: Worktree) -> list[Setting]:
-    document = work.document(_CORE_FILE)
-    own = document.one("ItemDefinitionGroup/Link/AdditionalDependencies")
-    return [Setting(own.name, own.text)]
 
 
 def _check(work: Worktree, options: EditOptions, catalogue: Catalogue) -> tuple[str, ...]:

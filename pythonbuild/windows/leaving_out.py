@@ -7,7 +7,7 @@ what imports what, and what pip needs, is true on every system and stands in ``c
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pythonbuild.config.project import Project
 from pythonbuild.config.request import Request
@@ -26,15 +26,18 @@ def left_out(request: Request, project: Project, version: str, everywhere: Mappi
 
     Raises CannotLeaveOutError for the first module that it cannot be without.
     """
-    modules = {name: _as_elsewhere(module, everywhere.get(name), static=static)
-               for name, module in read_catalogue(project.windows).modules.items()}  # fmt: skip
+    catalogue = read_catalogue(project.windows)
+    modules = {name: _as_elsewhere(module, [need.name for need in catalogue.needs(module, version)],
+                                   everywhere.get(name), static=static)
+               for name, module in catalogue.modules.items()}  # fmt: skip
     scene = Scene(ModuleCatalogue(project.windows / MODULES_FILE, modules, {}), version, "windows", project.recipes)
     for name in sorted(set(request.without)):
         _refuse(name, scene, everywhere)
     return leave_out(scene, request.without, no_tests=request.no_tests, no_tk=request.no_tk)
 
 
-def _as_elsewhere(module: WindowsModule, other: ExtensionModule | None, *, static: bool) -> ExtensionModule:
+def _as_elsewhere(module: WindowsModule, needs: Iterable[str], other: ExtensionModule | None, *,
+                  static: bool) -> ExtensionModule:  # fmt: skip
     """Return a module of Windows as those of other systems are described; ``other`` is what these know of it."""
     is_test = any(fnmatch.fnmatchcase(module.name, pattern) for pattern in TEST_MODULES)
     linkage, reason = ("shared" if is_test else "builtin"), ""
@@ -49,7 +52,7 @@ def _as_elsewhere(module: WindowsModule, other: ExtensionModule | None, *, stati
         versions=module.versions,
         core=VersionRange() if module.project == CORE else None,
         required=None,
-        needs=tuple(dict.fromkeys(map(recipe_of, module.needs))),
+        needs=tuple(dict.fromkeys(map(recipe_of, needs))),
         libraries=(),
         system="",
         overrides=(),

@@ -49,9 +49,11 @@ def properties(description: "dict") -> "list[str]":
         "sqlite3Dir": TOOLS / "sqlite",
         "mpdecimalDir": TOOLS / "mpdecimal",
         "tcltkDir": TOOLS / "tcltk" / ARCH_NAME,
+        "zlibNgDir": TOOLS / "zlib-ng",
         "zstdDir": TOOLS / "zstd",
     }
-    # Without the second, _tkinter would have the directory of Tcl compiled in.
+    # Without the second, _tkinter would have the directory of Tcl compiled in. build.bat hands on nine in all: the most
+    # that there can be, from 3.14 on.
     words = ['"/p:IncludeExternals=true"', '"/p:BuildForRelease=true"']
     words += (f'"/p:{switch}=false"' for switch in switched_off())
     for name in sorted(description["properties"]):

@@ -32,8 +32,7 @@ def collect(source: Path, built: Path, description: "dict", told: "dict", out: P
     for name in description["shared"]:
         if (objects / name).is_dir():
             modules[name] = copy(objects / name, out / "extensions" / name)
-    linked = {word for module in description["builtin"].values() for word in module["links"]}
-    libraries = ["sqlite3.lib"] if "sqlite3.lib" in linked else []
+    libraries = [*description["libraries"]]
     libraries += [f"python{major}{minor}{told['abi_flags']}.lib"] if description["static"] else []
     for name in libraries:
         (out / "lib").mkdir(exist_ok=True)

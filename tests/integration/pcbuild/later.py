@@ -8,7 +8,7 @@ and no substitute for it: it shows that the edit knows these differences.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 LATER = ("3.12.99", "3.14.99")
@@ -21,6 +21,21 @@ ZSTD = {
     "decompress": "huf_decompress zstd_ddict zstd_decompress zstd_decompress_block",
     "dictBuilder": "cover divsufsort fastcover zdict",
 }  # fmt: skip
+#: zlib-ng's sources that its project compiles for every processor, and for x86 alone, by folder; and by the ends of
+#: their names, which of these are compiled with instructions that not every such processor has.
+ZLIB_NG = {
+    "": "adler32 compress crc32 crc32_braid_comb deflate deflate_fast deflate_huff deflate_medium deflate_quick "
+        "deflate_rle deflate_slow deflate_stored functable infback inflate inftrees insert_string insert_string_roll "
+        "trees uncompr zutil cpu_features",
+    "arch/generic": "adler32_c adler32_fold_c chunkset_c compare256_c crc32_braid_c crc32_fold_c slide_hash_c",
+}  # fmt: skip
+ZLIB_NG_X86 = {
+    "arch/x86": "x86_features chunkset_sse2 compare256_sse2 slide_hash_sse2 adler32_ssse3 chunkset_ssse3 adler32_sse42 "
+                "crc32_pclmulqdq slide_hash_avx2 chunkset_avx2 compare256_avx2 adler32_avx2 adler32_avx512 "
+                "chunkset_avx512 adler32_avx512_vnni crc32_vpclmulqdq",
+}  # fmt: skip
+_WIDE = {"_avx2": "AdvancedVectorExtensions2", "_avx512": "AdvancedVectorExtensions512",
+         "_vnni": "AdvancedVectorExtensions512", "_vpclmulqdq": "AdvancedVectorExtensions512"}  # fmt: skip
 _QUEUE = ("_queue", "78D80A15-BD8C-44E2-B49E-1F05B0A0A687", r"..\Modules\_queuemodule.c")
 _SOLUTION = 'Project("{8BC9CEB8-8B4A-11D0-8D11-00A0C91BC942}") = "_queue", '
 
@@ -84,11 +99,45 @@ def _to_314(tree: Path) -> None:
     for source in own:
         write_init(tree / source.removeprefix("..\\").replace("\\", "/"), "_zstd" if "module" in source else "")
     write_init(tree / "Modules/_remote_debugging_module.c", "_remote_debugging")
-    project(tree, "zlib-ng", "FB91C8B2-6FBC-3A01-B644-1637111F902D", [r"$(zlibNgDir)\adler32.c"], listed=False)
-    change(pcbuild / "zlib-ng.vcxproj", (">DynamicLibrary<", ">StaticLibrary<"))
+    _zlib_ng(tree)
     change(pcbuild / "pcbuild.proj", (r'(    <Projects Include="pythoncore\.vcxproj">)',
            r'    <Projects Include="zlib-ng.vcxproj" Condition="Exists(' r"'$(zlibNgDir)\\zlib-ng.h.in')" r'" />' "\r\n"
            r"\1"))  # fmt: skip
+
+
+def _zlib_ng(tree: Path) -> None:
+    """Write the project that makes a static library of zlib-ng, and its headers of their templates."""
+    project(tree, "zlib-ng", "FB91C8B2-6FBC-3A01-B644-1637111F902D", _paths(ZLIB_NG),
+            "ZLIB_COMPAT;WITH_GZFILEOP;NO_FSEEKO;HAVE_BUILTIN_ASSUME_ALIGNED",
+            ["$(zlibNgDir)", "$(PySourceDir)PC", "$(GeneratedZlibNgDir)"], listed=False)  # fmt: skip
+    wide = {path: sets for path in _paths(ZLIB_NG_X86) for end, sets in _WIDE.items() if path.endswith(f"{end}.c")}
+    lines = ["  <ItemGroup Condition=\"$(Platform) == 'Win32' or $(Platform) == 'x64'\">"]
+    for path in _paths(ZLIB_NG_X86):
+        own = f"<EnableEnhancedInstructionSet>{wide[path]}</EnableEnhancedInstructionSet>" if path in wide else ""
+        lines.append(f'    <ClCompile Include="{path}">{own}</ClCompile>')
+    lines += ["  </ItemGroup>", "  <ItemGroup>", r'    <ClInclude Include="..\PC\zconf.h" />',
+              r'    <ClInclude Include="..\PC\zlib.h" />', "  </ItemGroup>", ""]  # fmt: skip
+    targets = [""]
+    for name in ("zlib", "zlib-ng"):
+        read = f"ReadAllText('$(zlibNgDir)\\{name}.h.in').Replace('@ZLIB_SYMBOL_PREFIX@', '')"
+        targets += [rf'  <Target Name="_Ensure_{name}" Inputs="$(zlibNgDir)\{name}.h.in" Outputs="$(IntDir){name}.h">',
+                    f"    <PropertyGroup><Text>$([System.IO.File]::{read})</Text></PropertyGroup>",
+                    f'    <WriteLinesToFile File="$(IntDir){name}.h" Lines="$(Text)" />', "  </Target>"]  # fmt: skip
+    targets += ['  <Target Name="_EnsureZlibNgHeaders" BeforeTargets="PrepareForBuild" '
+                'DependsOnTargets="_Ensure_zlib;_Ensure_zlib-ng" />', "</Project>"]  # fmt: skip
+    file = tree / "PCbuild/zlib-ng.vcxproj"
+    change(file, (">DynamicLibrary<", ">StaticLibrary<"))
+    text = file.read_bytes().decode().rstrip().removesuffix("</Project>").rstrip()
+    head, anchor, tail = text.partition(r'  <Import Project="$(VCTargetsPath)\Microsoft.Cpp.targets" />')
+    assert anchor
+    file.write_bytes((head + "\r\n".join(lines) + anchor + tail + "\r\n".join(targets) + "\r\n").encode())
+    (tree / "PC/zconf.h").write_text("/* zlib-ng's, as its configure would write it for Windows */\n")
+
+
+def _paths(folders: Mapping[str, str]) -> list[str]:
+    """Return the paths of zlib-ng's sources as its project writes them."""
+    names = (f"{folder}/{name}.c".lstrip("/") for folder, stems in folders.items() for name in stems.split())
+    return ["$(zlibNgDir)\\" + name.replace("/", "\\") for name in names]
 
 
 def write_init(path: Path, module: str) -> None:

@@ -34,8 +34,6 @@ BOM = b"\xef\xbb\xbf"
 VARIANTS = [EditOptions(), EditOptions("i686"), EditOptions("arm64"), EditOptions(static=True),
             EditOptions(optimized=True), EditOptions("i686", static=True, optimized=True)]  # fmt: skip
 RELEASED = ("3.11.2", "3.13.5", "3.13.15")
-#: What lines speak of zlib-ng, since 3.14.
-ZLIB_NG = "[Zz]libNgDir|zlib-ng|fb91c8b2|</?ProjectReference"
 #: Folders of the source that no project of PCbuild names anything in.
 _UNUSED = ("Doc", "Lib", "Mac", "Misc", "Tools")
 
@@ -152,13 +150,15 @@ def test_what_is_not_named_keeps_its_bytes(pristine: Path, tree: Path, catalogue
                 assert (old.count(b"\n") == old.count(b"\r\n")) == (new.count(b"\n") == new.count(b"\r\n")), name
                 assert old.endswith(b"\n") == new.endswith(b"\n"), name
     gone, added = lines_changed(pristine, tree, "PCbuild/pythoncore.vcxproj")
-    expected = rf"zlibDir|ENABLE_SHARED|4244|</?(ItemGroup|ClCompile)|{ZLIB_NG}"
+    expected = r"zlibDir|ENABLE_SHARED|4244|</?(ItemGroup|ClCompile)"
     kept = [line for line in gone if not re.search(expected, line)]
     profile = profile_property(description)
     static = ["<ConfigurationType>DynamicLibrary</ConfigurationType>", f"<{profile}>true</{profile}>",
               '<ResourceCompile Include="..\\PC\\python_nt.rc" />']  # fmt: skip
     assert kept == (static if options.static else [])
     assert sum('Label="pythonbuild ' in line for line in added) == len(description.builtin) - 2 + 1
+    # From 3.14 on nothing is replaced: CPython's own project makes zlib-ng's library, and the core is linked with it.
+    assert any("zlibDir" in line for line in gone) == (not description.version.startswith("3.14."))
 
 
 def lines_changed(pristine: Path, tree: Path, name: str) -> tuple[list[str], list[str]]:
@@ -353,7 +353,7 @@ def test_a_profile_is_asked_of_the_program_that_was_trained(tree: Path, catalogu
          '<AdditionalDependencies Condition="x">: cannot be carried over'),
         ("sqlite3.vcxproj", "SQLITE_API=__declspec(dllexport);", "", "<PreprocessorDefinitions>: the transformation"),
         ("sqlite3.vcxproj", "<TargetExt>", "<TargetExtension>", "is not well-formed XML"),
-        ("pythoncore.vcxproj", "$(zlibDir)", "$(zlib1Dir)", "<... $(zlibDir) or $(zlibNgDir)>: the transformation"),
+        ("pythoncore.vcxproj", "$(zlibDir)", "$(zlib1Dir)", "<... $(zlibDir)>: the transformation"),
         ("pythoncore.vcxproj", r"$(VCTargetsPath)\Microsoft.Cpp.targets", r"$(VCTargetsPath)\Other.targets",
          r'<Import Project="$(VCTargetsPath)\Microsoft.Cpp.targets">: the transformation does not fit: found 0 of it'),
         ("pythoncore.vcxproj", "pyproject.props", "python.props", '<ImportGroup/Import Project="pyproject.props">'),
@@ -410,19 +410,23 @@ def test_modules_and_projects_are_cross_checked_both_ways(tree: Path, catalogue:
 
 @pytest.mark.parametrize("pristine", ["3.14.99"], indirect=True)
 @pytest.mark.parametrize("options", [VARIANTS[0], VARIANTS[3]], ids=str)
-def test_zlib_takes_the_place_of_zlib_ng_and_zstd_is_compiled_in(tree: Path, catalogue: Catalogue,
-                                                                 options: EditOptions) -> None:  # fmt: skip
+def test_cpythons_project_makes_zlib_ng_and_zstd_is_compiled_in(pristine: Path, tree: Path, catalogue: Catalogue,
+                                                                options: EditOptions) -> None:  # fmt: skip
     description = edit(tree, catalogue, options)
-    assert "zlib-ng" in description.dropped
-    assert "zstdDir" in description.properties
-    for path in (
-        path for path in (tree / "PCbuild").iterdir() if path.suffix in (".vcxproj", ".props", ".proj", ".sln")
-    ):
-        assert "zlib-ng" not in path.read_text("utf-8-sig").replace("zlib-ng is not a", ""), path.name
+    assert "zlib-ng" not in description.dropped
+    assert {"zlibNgDir", "zstdDir"} <= description.properties.keys()
+    assert description.builtin["zlib"].links == description.builtin["binascii"].links == ("zlib-ng.lib",)
+    assert description.libraries == ("sqlite3.lib", "zlib-ng.lib")
+    for name in ("zlib-ng.vcxproj", "python.props"):
+        assert (tree / "PCbuild" / name).read_bytes() == (pristine / "PCbuild" / name).read_bytes()
+    for name in ("pcbuild.proj", "pcbuild.sln"):
+        assert "zlib-ng.vcxproj" in (tree / "PCbuild" / name).read_text("utf-8-sig"), name
     core = (tree / "PCbuild/pythoncore.vcxproj").read_text("utf-8-sig")
-    assert "ZlibNgDir" not in core
-    assert r"Exists('$(PythonBuildDependencies)\include\zlib.h')" in core
-    assert "zlib.lib" in (tree / "PCbuild/pythonbuild.props").read_text()
+    assert ">$(zlibNgDir);$(GeneratedZlibNgDir);" in core
+    assert core.count('<ProjectReference Include="zlib-ng.vcxproj"') == 1
+    words = root(tree / "PCbuild/pythonbuild.props").findtext(f".//{NAMESPACE}AdditionalDependencies") or ""
+    assert "$(OutDir)zlib-ng$(PyDebugExt).lib" in words.split(";")
+    assert "zlib.lib" not in words.split(";")
     assert description.builtin["_zstd"].bundled[r"$(zstdDir)lib\common\pool.c"] == "zstd"
     assert r"..\Modules\_zstd\compressor.c" not in description.builtin["_zstd"].bundled
     asking = [path.stem for path in (tree / "PCbuild").glob("*.vcxproj") if "RequireProfileData" in path.read_text()]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.conftest import CACHE, REPOSITORY
+from tests.integration.pcbuild.later import ZLIB_NG, ZLIB_NG_X86
 
 STANDINS = Path(__file__).parent / "standins"
 #: Where each stand-in is found: those of Visual Studio only by the PATH that its vcvarsall.bat sets.
@@ -118,9 +119,10 @@ def make_machine(root: Path, compiler: Path, platform: str = "x64", pinned: Sequ
     archives, checkout, cache = root / "archives", root / "checkout", root / "c"
     archives.mkdir()
     _copy_checkout(checkout)
-    pin(checkout, "tcltk", tcltk(archives / "tcltk-for-tests.tar.gz"))
-    for source in pinned:
-        pin(checkout, source, _program(source, root, archives))
+    for source, archive in (("tcltk", tcltk(archives / "tcltk-for-tests.tar.gz")),
+                            *((source, _program(source, root, archives)) for source in pinned)):  # fmt: skip
+        pin(checkout / "cpython-windows/sources.yml", source, archive)
+    pin(checkout / "cpython-unix/sources.yml", "zlib-ng", zlib_ng(archives / "zlib-ng-for-tests.tar.gz"))
     cache.mkdir()
     # What all builds share: the virtual environment, and what was fetched.
     for name in ("venv", "downloads"):
@@ -139,9 +141,8 @@ def _copy_checkout(checkout: Path) -> None:
             shutil.copyfile(REPOSITORY / name, checkout / name)
 
 
-def pin(checkout: Path, source: str, archive: Path) -> None:
-    """Let the checkout pin another archive for a source of cpython-windows/sources.yml."""
-    path = checkout / "cpython-windows/sources.yml"
+def pin(path: Path, source: str, archive: Path) -> None:
+    """Let a sources.yml pin another archive for a source."""
     before, found, rest = path.read_text().partition(f"  {source}:\n")
     assert found, source
     own, gap, after = rest.partition("\n\n")
@@ -191,6 +192,21 @@ def tcltk(path: Path) -> Path:
                 info = tarfile.TarInfo(f"tcltk/{arch}/{name}")
                 info.size, info.mtime = len(content), 1700000000
                 tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def zlib_ng(path: Path) -> Path:
+    """Write an archive with the sources of zlib-ng that CPython's project names, as far as a build reads them."""
+    names = [f"{folder}/{name}.c".lstrip("/") for folders in (ZLIB_NG, ZLIB_NG_X86)
+             for folder, stems in folders.items() for name in stems.split()]  # fmt: skip
+    files = {**dict.fromkeys([*names, "zbuild.h", "gzlib.c", "arch/arm/arm_features.c"], b"/* zlib-ng */"),
+             **dict.fromkeys(("zlib.h.in", "zlib-ng.h.in"), b"int @ZLIB_SYMBOL_PREFIX@deflate(void);\n"),
+             "LICENSE.md": b"zlib-ng's licence", "test/example.c": b"nobody needs it"}  # fmt: skip
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(f"cpython-source-deps-zlib-ng/{name}")
+            info.size, info.mtime = len(content), 1700000000
+            tar.addfile(info, io.BytesIO(content))
     return path
 
 

@@ -279,8 +279,13 @@ def test_without_the_gil_for_arm64_like_3_14(built: Done, arm: FakeWindows, tmp_
     assert {"build/extensions/_zstd/_zstdmodule.obj", "build/extensions/_zstd/pool.obj"} <= set(
         info.extensions["_zstd"].objs)  # fmt: skip
     assert "BSD-3-Clause" in info.extensions["_zstd"].licenses
-    assert info.extensions["zlib"].links[0].path_static == "build/lib/zlib.lib"
-    assert {"zstd", "zlib"} <= {source.name for source in document.sources}
+    for name in ("zlib", "binascii"):
+        assert [link.path_static for link in info.extensions[name].links] == ["build/lib/zlib-ng.lib"]
+        assert info.extensions[name].license_paths == ("licenses/LICENSE.zlib-ng.txt",)
+    sources = {source.name: source for source in document.sources}
+    assert {"zstd", "zlib-ng"} <= sources.keys()
+    assert "zlib" not in sources
+    assert (sources["zlib-ng"].libraries, sources["zlib-ng"].license) == (("build/lib/zlib-ng.lib",), "Zlib")
     unpack(archive, tmp_path / "out")
     install = tmp_path / "out/python/install"
     for name in ("python.exe", "python3.14t.exe", "pythonw.exe", "python3t.dll", "libs/python314t.lib",

@@ -158,6 +158,25 @@ LIBRARY = """  <PropertyGroup Label="Configuration">
   </ItemGroup>
 """
 
+#: What becomes of the core in 3.14, where zlib-ng is a project of its own.
+NG = (
+    ("$(zlibDir)\\zlib.h')", "$(zlibNgDir)\\zlib-ng.h.in')"),
+    (">$(zlibDir);", ">$(zlibNgDir);$(GeneratedZlibNgDir);"),
+    ("<AdditionalDependencies>", '<AdditionalDependencies Condition="$(IncludeExternals)">zlib-ng$(PyDebugExt).lib;'
+     "%(AdditionalDependencies)</AdditionalDependencies>\n      <AdditionalDependencies>"),
+    ('<ClInclude Include="$(zlibDir)\\zlib.h" />', '<ProjectReference Include="zlib-ng.vcxproj" />'),
+    ('    <ClCompile Include="$(zlibDir)\\deflate.c">\n      <DisableSpecificWarnings>4244</DisableSpecificWarnings>\n'
+     "    </ClCompile>\n", ""),
+)  # fmt: skip
+ZLIB_NG = """  <PropertyGroup Label="Configuration">
+    <ConfigurationType>StaticLibrary</ConfigurationType>
+  </PropertyGroup>
+  {middle}<ItemGroup>
+    <ClCompile Include="$(zlibNgDir)\\deflate.c" />
+  </ItemGroup>
+  <Target Name="_EnsureZlibH" Inputs="$(zlibNgDir)\\zlib.h.in" Outputs="$(IntDir)zlib.h" />
+"""
+
 BUILD = """<?xml version="1.0" encoding="utf-8"?>
 <Project DefaultTargets="Build" xmlns="http://schemas.microsoft.com/developer/msbuild/2003">
   <ItemGroup>
@@ -202,7 +221,7 @@ modules:
   _bz2: {needs: [bzip2, sqlite], defines: [MORE]}
   _new: {since: "3.14"}
   _tkinter: {linkage: shared, reason: "DLLs of its own"}
-  zlib: {project: pythoncore, needs: [zlib]}
+  zlib: {project: pythoncore, needs: [zlib, zlib-ng]}
 """
 OTHERS = """
 projects:
@@ -210,13 +229,16 @@ projects:
   python: {becomes: kept, reason: "a program", links_core: true, trained: true}
   pythonw: {becomes: kept, reason: "a program", links_core: true}
   sqlite3: {becomes: static}
+  zlib-ng: {since: "3.14", becomes: static}
 dependencies:
   bzip2: {libraries: [libbz2.lib], system: [user32.lib], replaces: [$(bz2Dir), $(OutDir)libother]}
   sqlite: {project: sqlite3, property: sqlite3Dir}
-  zlib: {libraries: [zlib.lib], replaces: [$(zlibDir), $(zlibNgDir), $(GeneratedZlibNgDir), zlib-ng$(PyDebugExt)]}
+  zlib: {until: "3.13", libraries: [zlib.lib], replaces: [$(zlibDir)]}
+  zlib-ng: {since: "3.14", project: zlib-ng, property: zlibNgDir}
 properties:
   VCTargetsPath: Visual Studio
   sqlite3Dir: SQLite
+  zlibNgDir: zlib-ng
 generated: {}
 bundled: {}
 """
@@ -274,6 +296,25 @@ def make_tree(directory: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     return tree
+
+
+def make_314(tree: Path) -> None:
+    """Let the core be linked with zlib-ng, by CPython's own project of it; there is one module more."""
+    core = CORE
+    for old, new in NG:
+        assert old in core
+        core = core.replace(old, new)
+    files = {"pythoncore": text("pythoncore", core), "zlib-ng": text("zlib-ng", ZLIB_NG),
+             "_new": text("_new", EXTENSION.replace("_bz2module", "_newmodule").replace("$(bz2Dir);", "")
+                          .replace('    <ClCompile Include="$(bz2Dir)\\bzlib.c" />\n', "")
+                          .replace("$(OutDir)libother.lib;", "").replace("context.c", "new.c")
+                          .replace("fast.asm", "quick.asm"))}  # fmt: skip
+    for name, content in files.items():
+        (tree / f"PCbuild/{name}.vcxproj").write_bytes(encode(content))
+    for name in ("new.c", "quick.asm"):
+        (tree / "Modules" / name).touch()
+    (tree / "Modules/_newmodule.c").write_text("PyInit__new(void)")
+    (tree / "Include/patchlevel.h").write_text('#define PY_VERSION "3.14.0"\n')
 
 
 def make_catalogue(directory: Path, modules: str = MODULES, others: str = OTHERS) -> Path:

@@ -23,8 +23,12 @@ def test_modules_and_projects_answer_for_one_version(tmp_path: Path) -> None:
         "_bz2",
         "PyInit__bz2",
         "builtin",
-        ("bzip2", "sqlite"),
+        (),
     )
+    assert catalogue.licences(module, "3.13.9") == ("bzip2", "sqlite")
+    ng, plain = (catalogue.needs(catalogue.modules["zlib"], version)[0].name for version in ("3.14.0", "3.13.9"))
+    assert (plain, ng) == ("zlib", "zlib-ng")
+    assert catalogue.licences(catalogue.modules["zlib"], "3.14.0") == ("zlib-ng",)
     assert catalogue.modules["_tkinter"].reason == "DLLs of its own"
     bzip2, _sqlite = catalogue.needs(module, "3.13.9")
     assert bzip2.replaces_path("$(BZ2DIR)\\bzlib.c")
@@ -47,9 +51,9 @@ def test_modules_and_projects_answer_for_one_version(tmp_path: Path) -> None:
         ("pythoncore: {becomes: core}", "", "projects: exactly one project is the core: found none"),
         ("sqlite3: {becomes: static}", "sqlite3: {becomes: dropped}", "projects.sqlite3: a project has a 'reason'"),
         ("sqlite3: {becomes: static}", "sqlite3: {becomes: gone}", "projects.sqlite3.becomes: unknown value"),
-        ("{libraries: [zlib.lib], r", "{r", "dependencies.zlib: a dependency has either"),
-        ("{libraries: [zlib.lib], r", "{libraries: [zlib.lib], project: python, r", "zlib: project: not one that"),
-        ("{libraries: [zlib.lib], r", "{property: zDir, r", "zlib: property: not one of 'properties'"),
+        ("libraries: [zlib.lib], r", "r", "dependencies.zlib: a dependency has either"),
+        ("libraries: [zlib.lib], r", "libraries: [zlib.lib], project: python, r", "zlib: project: not one that"),
+        ("libraries: [zlib.lib], r", "property: zDir, r", "zlib: property: not one of 'properties'"),
         ("generated: {}", "", "key 'generated' is missing"),
     ],
 )  # fmt: skip

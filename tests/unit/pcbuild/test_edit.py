@@ -58,6 +58,28 @@ def test_the_modules_are_inside(tree: Path, catalogue: Catalogue) -> None:
 
 
 @pytest.mark.parametrize("static", [False, True])
+def test_since_3_14_cpythons_own_project_makes_zlib_ng(tree: Path, catalogue: Catalogue, static: bool) -> None:
+    maker.make_314(tree)
+    ours, core = tree / "PCbuild/zlib-ng.vcxproj", tree / "PCbuild/pythoncore.vcxproj"
+    before = ours.read_bytes()
+    description = edit_tree(tree, "3.14.0", EditOptions(static=static), catalogue)
+    assert ours.read_bytes() == before
+    assert "zlib-ng" not in description.dropped
+    module = description.builtin["zlib"]
+    assert (module.needs, module.licences, module.links) == (("zlib-ng",), ("zlib-ng",), ("zlib-ng.lib",))
+    assert description.libraries == ("sqlite3.lib", "zlib-ng.lib")
+    assert {"sqlite3Dir", "zlibNgDir"} <= description.properties.keys()
+    # The core says itself where zlib-ng is; what else links it are the programs of the static variant.
+    assert core.read_bytes().count(b'Include="zlib-ng.vcxproj"') == 1
+    assert b">$(zlibNgDir);$(GeneratedZlibNgDir);%(AdditionalIncludeDirectories)<" in core.read_bytes()
+    words = Worktree(tree).document("PCbuild/pythonbuild.props").one("ItemDefinitionGroup/Link/AdditionalDependencies")
+    assert "$(OutDir)zlib-ng$(PyDebugExt).lib" in words.text.split(";")
+    assert "zlib.lib" not in words.text.split(";")
+    assert ("version.lib" in words.text.split(";")) == static
+    assert edit_tree(tree, "3.14.0", EditOptions(static=static), catalogue) == description
+
+
+@pytest.mark.parametrize("static", [False, True])
 def test_modules_that_are_left_out(tree: Path, catalogue: Catalogue, static: bool) -> None:
     """Their projects go, and so does that of a library which nothing else is linked with."""
     options = EditOptions(static=static, without=("_bz2", "_tkinter"))

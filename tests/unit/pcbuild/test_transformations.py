@@ -15,6 +15,7 @@ from pythonbuild.pcbuild.buildfiles import drop_from_build, drop_from_solution, 
 from pythonbuild.pcbuild.catalogue import read_catalogue
 from pythonbuild.pcbuild.core import (
     add_groups,
+    core_link,
     drop_references,
     import_sheet,
     link_core_statically,
@@ -147,44 +148,32 @@ def test_zlib_comes_from_the_dependencies(tmp_path: Path) -> None:
     with pytest.raises(PcbuildError, match=r"pythoncore\.vcxproj:\d+: <Other>: uses zlib in a way that is not known"):
         transform(maker.document("pythoncore", maker.CORE.replace("DisableSpecificWarnings>4244", "Other>$(zlibDir)")
                                  .replace("</DisableSpecificWarnings>", "</Other>")))  # fmt: skip
-    with pytest.raises(
-        PcbuildError, match=r"<\.\.\. \$\(zlibDir\) or \$\(zlibNgDir\)>: the transformation does not fit"
-    ):
+    with pytest.raises(PcbuildError, match=r"<IncludeExternals .*>: looks for zlib in a way that is not known here"):
+        transform(maker.document("pythoncore", maker.CORE.replace("Exists('$(zlibDir)", "Found('$(zlibDir)")))
+    with pytest.raises(PcbuildError, match=r"<\.\.\. \$\(zlibDir\)>: the transformation does not fit"):
         transform(maker.document("pythoncore", maker.CORE.replace("zlibDir", "zlib1Dir")))
 
 
-#: How the core is linked with zlib-ng, a project of its own, instead of compiling zlib.
-NG = (
-    ("$(zlibDir)\\zlib.h')", "$(zlibNgDir)\\zlib-ng.h.in')"),
-    ("$(zlibDir);", "$(zlibNgDir);$(GeneratedZlibNgDir);"),
-    ("<AdditionalDependencies>", '<AdditionalDependencies Condition="$(IncludeExternals)">zlib-ng$(PyDebugExt).lib;'
-     "%(AdditionalDependencies)</AdditionalDependencies>\n      <AdditionalDependencies>"),
-)  # fmt: skip
+def test_what_the_core_is_linked_with() -> None:
+    """Under a condition that may only be what is linked with in any case: the programs of the static variant are."""
+    conditional = '<AdditionalDependencies Condition="$(IncludeExternals)">{};%(AdditionalDependencies)</Additional'
+    conditional += "Dependencies>\n      <AdditionalDependencies>"
 
+    def document(words: str) -> Document:
+        return maker.document("pythoncore",
+                              maker.CORE.replace("<AdditionalDependencies>", conditional.format(words)))  # fmt: skip
 
-def with_zlib_ng(*more: tuple[str, str]) -> Document:
-    body = maker.CORE
-    for old, new in (*NG, *more):
-        assert old in body
-        body = body.replace(old, new)
-    return maker.document("pythoncore", body)
-
-
-def test_zlib_takes_the_place_of_zlib_ng(tmp_path: Path) -> None:
-    transform = zlib(tmp_path)
-    before = with_zlib_ng()
-    gone, added = difference(before, transform(before))
-    assert [line for line in gone if line.startswith("<AdditionalDependencies Condition=")]
-    assert added == [
-        "<IncludeExternals Condition=\"$(IncludeExternals) == '' and "
-        "Exists('$(PythonBuildDependencies)\\include\\zlib.h')\">true</IncludeExternals>",
-        '<AdditionalIncludeDirectories Condition="$(IncludeExternals)">$(PythonBuildDependencies)\\include;'
-        "%(AdditionalIncludeDirectories)</AdditionalIncludeDirectories>",
-    ]  # fmt: skip
-    with pytest.raises(PcbuildError, match=r"<AdditionalDependencies .*>: links zlib and something else"):
-        transform(with_zlib_ng(("zlib-ng$(PyDebugExt).lib;", "zlib-ng$(PyDebugExt).lib;more.lib;")))
-    with pytest.raises(PcbuildError, match=r"<IncludeExternals .*>: looks for zlib in a way that is not known here"):
-        transform(with_zlib_ng(("Exists('$(zlibNgDir)", "Found('$(zlibNgDir)")))
+    own = ("version.lib", "ws2_32.lib")
+    for found in (core_link(maker.document("pythoncore"), []),
+                  core_link(document("zlib-ng$(PyDebugExt).lib"), ["zlib-ng"])):  # fmt: skip
+        assert [setting.words for setting in found] == [own]
+    with pytest.raises(PcbuildError, match=r"links under a condition what none .*: found more\.lib, expected zlib-ng"):
+        core_link(document("zlib-ng$(PyDebugExt).lib;more.lib"), ["zlib-ng"])
+    with pytest.raises(PcbuildError, match=r"found zlib-ng\$\(PyDebugExt\)\.lib, expected nothing"):
+        core_link(document("zlib-ng$(PyDebugExt).lib"), [])
+    none = maker.CORE.replace("<AdditionalDependencies>", "<Other>").replace("</AdditionalDependencies>", "</Other>")
+    with pytest.raises(PcbuildError, match="does not fit: found none that always holds"):
+        core_link(maker.document("pythoncore", none), [])
 
 
 def test_the_core_waits_for_no_project_that_is_gone() -> None:

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -68,14 +70,15 @@ def test_a_patch_that_does_not_fit(tmp_path: Path, content: bytes | None, messag
     assert message in done.stderr
 
 
-def make_step(tmp_path: Path, archive: str, licences: str = "LICENSE", build: str = BUILD) -> dict[str, str]:
+def make_step(tmp_path: Path, archive: str, licences: str = "LICENSE", build: str = BUILD,
+              more: Mapping[str, bytes] = MappingProxyType({})) -> dict[str, str]:  # fmt: skip
     """Lay out what the engine gives a recipe; return its variables."""
     for name in ("build", "out", "tools", "recipe", "sources"):
         (tmp_path / name).mkdir()
     for name in ("driver.py", "patching.py", "toolbox.py"):
         (tmp_path / "recipe" / name).write_bytes((RECIPES / name).read_bytes())
     (tmp_path / "recipe/build.py").write_text(build)
-    files = {"file.txt": b"content", "LICENSE": b"text"}
+    files = {"file.txt": b"content", "LICENSE": b"text", **more}
     if archive.endswith(".zip"):
         with zipfile.ZipFile(tmp_path / "sources" / archive, "w") as zipped:
             for name, content in files.items():
@@ -132,6 +135,35 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     done = drive(make_step(tmp_path, "a.tar.gz", build="from toolbox import run\nrun('nmake9')\n"))
     assert done.returncode == 1
     assert "nmake9 is not in PATH" in done.stderr
+
+
+TEMPLATE = b"int @ZLIB_SYMBOL_PREFIX@deflate(void); /* jloup@gzip.org */"
+ZLIB_NG = {"zlib.h.in": TEMPLATE, "zlib-ng.h.in": TEMPLATE, "deflate.c": b"d", "zbuild.h": b"z", "zconf.h.in": b"c",
+           "arch/generic/crc32_c.c": b"g", "arch/x86/x86_features.h": b"x", "arch/arm/arm_features.c": b"a",
+           "test/example.c": b"e"}  # fmt: skip
+
+
+def test_of_zlib_ng_its_project_needs_sources_and_templates(tmp_path: Path) -> None:
+    build = (RECIPES / "zlib-ng/build.py").read_text()
+    done = drive(make_step(tmp_path, "a.tar.gz", build=build, more=ZLIB_NG))
+    assert done.returncode == 0, done.stderr
+    kept = tmp_path / "out/tools/zlib-ng"
+    assert {path.relative_to(kept).as_posix(): path.read_bytes() for path in kept.rglob("*") if path.is_file()} == {
+        name: content for name, content in ZLIB_NG.items() if not name.startswith(("zconf", "test", "arch/arm"))
+    }
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"zlib.h.in": b"int deflate(void);"}, "zlib.h.in: found nothing to fill in, expected @ZLIB_SYM"),
+    ({"zlib-ng.h.in": TEMPLATE + b"@VERSION@"}, "zlib-ng.h.in: found @VERSION@, @ZLIB_SYMBOL_PREFIX@ to fill"),
+    ({"zlib-ng.h.in": None}, "zlib-ng.h.in: found nothing to fill in"),
+    ({"arch/x86/x86_features.h": None}, "arch/x86 has no sources: the source is another than this recipe knows"),
+])  # fmt: skip
+def test_another_zlib_ng(tmp_path: Path, changes: dict[str, bytes | None], message: str) -> None:
+    files = {name: content for name, content in {**ZLIB_NG, **changes}.items() if content is not None}
+    done = drive(make_step(tmp_path, "a.tar.gz", build=(RECIPES / "zlib-ng/build.py").read_text(), more=files))
+    assert done.returncode == 1
+    assert message in done.stderr
 
 
 @pytest.mark.parametrize(("version", "static", "flags", "files", "told"), [

@@ -20,9 +20,13 @@ TAGS = {"x64": "win_amd64", "Win32": "win32", "ARM64": "win_arm64"}
 ASKS = re.compile(r"<(RequirePGCFiles|RequireProfileData)>true</")
 #: Properties that CPython's own sheets have, and what is not read here.
 KNOWN = ("IncludeExternals", "BuildForRelease", "IncludeTests", "IncludeTkinter", "PythonBuildDependencies",
-         "sqlite3Dir", "mpdecimalDir", "tcltkDir", "zstdDir", "DisableGil")  # fmt: skip
+         "sqlite3Dir", "mpdecimalDir", "tcltkDir", "zlibNgDir", "zstdDir", "DisableGil")  # fmt: skip
 INIT = re.compile(r"^\s*PyMODINIT_FUNC\s+(\w+)\s*\(", re.MULTILINE)
 CODECS = re.compile(r"^I_AM_A_MODULE_FOR\((\w+)\)", re.MULTILINE)
+#: What of zlib's functions stands for all of them: in CPython's module, and in zlib-ng's library.
+CALLS_ZLIB = "extern int deflate(void);\nint module_calls_zlib(void) { return deflate(); }\n"
+ZLIB = "int deflate(void) { return 1; }\n"
+PREFIX = "@ZLIB_SYMBOL_PREFIX@"
 CALLED = re.compile(r"^extern PyObject\s?\* ?(\w+)\(void\);", re.MULTILINE)
 #: Functions of the C API that stand for all of it.
 API = ("Py_Main", "Py_BytesMain", "Py_Initialize", "Py_InitializeEx", "Py_FinalizeEx", "PyModule_Create2")
@@ -104,7 +108,34 @@ class Build:
         names = ["pythoncore", *dict.fromkeys(name for name in reversed(names) if name != "pythoncore")]
         for name in names:
             expect((self.pcbuild / f"{name}.vcxproj").is_file(), f"pcbuild.proj lists {name}, which is not there")
-        return [*(["sqlite3"] if (self.pcbuild / "sqlite3.vcxproj").is_file() else []), *names]
+        # What pythoncore is linked with is built before it.
+        core = ET.parse(self.pcbuild / "pythoncore.vcxproj").getroot()
+        before = [item.get("Include").removesuffix(".vcxproj") for item in core.iter(f"{SPACE}ProjectReference")]
+        return [*dict.fromkeys([*before, *names])]
+
+    def items(self, root: ET.Element) -> list:
+        """Return the sources of a project, less those of groups for other platforms."""
+        found = []
+        for group in root.iter(f"{SPACE}ItemGroup"):
+            condition = group.get("Condition", "")
+            if "$(Platform)" in condition:
+                wanted = re.findall(r"\$\(Platform\) == '(\w+)'", condition)
+                expect(condition == " or ".join(f"$(Platform) == '{each}'" for each in wanted), f"what is {condition}?")
+                if self.platform not in wanted:
+                    continue
+            found += [item for kind in ("ClCompile", "CustomBuild") for item in group.findall(f"{SPACE}{kind}")]
+        return found
+
+    def headers(self, name: str, root: ET.Element) -> None:
+        """Do what targets of a project do that make a header of a template."""
+        for target in root.iter(f"{SPACE}Target"):
+            if target.find(f"{SPACE}WriteLinesToFile") is None or not target.get("Inputs", "").endswith(".h.in"):
+                continue
+            template = self.place(target.get("Inputs"))
+            expect(template.is_file() and PREFIX in template.read_text(), f"{template} is no template with {PREFIX}")
+            header = self.objects / name / target.get("Outputs").removeprefix("$(IntDir)")
+            header.parent.mkdir(parents=True, exist_ok=True)
+            header.write_text(template.read_text().replace(PREFIX, ""))
 
     def place(self, include: str) -> "Path | None":
         """Return what a path of a project names, None for what the build itself makes."""
@@ -120,7 +151,8 @@ class Build:
         root = ET.parse(self.pcbuild / f"{name}.vcxproj").getroot()
         kind = next(element.text for element in root.iter(f"{SPACE}ConfigurationType"))
         directories = {}
-        for item in [*root.iter(f"{SPACE}ClCompile"), *root.iter(f"{SPACE}CustomBuild")]:
+        self.headers(name, root)
+        for item in self.items(root):
             include = item.get("Include")
             excluded = item.find(f"{SPACE}ExcludedFromBuild")
             if include is None or (include.endswith(".asm") and self.platform != "x64"):
@@ -152,6 +184,12 @@ class Build:
             inits += [f"PyInit_{module[1]}"] if name == "MODINIT_FUNC_NAME" else said or [name]
         inits += [f"PyInit__codecs_{name}" for name in CODECS.findall(source)]
         own += "".join(f"void *{name}(void) {{ return 0; }}\n" for name in dict.fromkeys(inits))
+        if include == "..\\Modules\\zlibmodule.c" and (self.pcbuild / "zlib-ng.vcxproj").is_file():
+            there = (self.objects / "zlib-ng/zlib.h").is_file() and (self.source / "PC/zconf.h").is_file()
+            expect(there, "zlibmodule.c includes zlib.h and zconf.h")
+            own += CALLS_ZLIB
+        if project == "zlib-ng" and path.name == "deflate.c":
+            own += ZLIB
         if include == "..\\PC\\config.c":
             names = dict.fromkeys(CALLED.findall(source))
             own += "".join(f"extern void *{name}(void);\n" for name in names)
