@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pythonbuild import host
 from pythonbuild.config.model import ROOMS, Target
 from pythonbuild.config.project import Project
 from pythonbuild.distribution.python_json import PythonJson
+from pythonbuild.environments.base import Command
 from pythonbuild.environments.native import NativeEnvironment
 from pythonbuild.validation import room as room_module
 from pythonbuild.validation.room import Room, make_rooms, runs_here, runs_on
@@ -149,13 +151,13 @@ def test_a_mac_is_asked_for_the_other_processor(
     arch = tmp_path / "arch"
     arch.write_text(f'#!/bin/sh\ncase " {can} " in *" ${{1#-}} "*) shift; exec "$@";; esac\nexit 1\n')
     arch.chmod(0o755)
-    plain_run = room_module.subprocess.run
+    plain_run = subprocess.run
 
     def run(command: list[str], **options: Any) -> Any:
         assert command[0] == "/usr/bin/arch"
         return plain_run([str(arch), *command[1:]], **options)
 
-    monkeypatch.setattr(room_module.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     assert runs_on("macos", machine, KNOWN[triple]) == runs
 
 
@@ -195,12 +197,17 @@ def test_windows_has_its_own_variables(
     """The environment's own side of Windows is run by tests/unit/test_windows_like.py."""
     top, _ = distribution
     room = native_room(tmp_path)
-    seen: list[Any] = []
+    seen: list[Command] = []
     monkeypatch.setattr(host, "WINDOWS", True)
     monkeypatch.setattr(os, "environ", {"SystemRoot": r"C:\Windows"})
-    monkeypatch.setattr(NativeEnvironment, "run", lambda _self, command, on_line: seen.append((command, on_line)) or 0)
+
+    def run(_self: NativeEnvironment, command: Command, **_options: object) -> int:
+        seen.append(command)
+        return 0
+
+    monkeypatch.setattr(NativeEnvironment, "run", run)
     room.run(top, ("install/bin/python3.13", "-I", "/recipe/behaviour_suite.py"), tmp_path / "scripts", print)
-    command = seen[0][0]
+    (command,) = seen
     home = str(tmp_path / "work/s")
     assert command.env == {
         "PATH": r"C:\Windows\System32;C:\Windows;C:\Windows\System32\Wbem",
