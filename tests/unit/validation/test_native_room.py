@@ -16,6 +16,7 @@ from pythonbuild import host
 from pythonbuild.config.model import ROOMS, Target
 from pythonbuild.config.project import Project
 from pythonbuild.distribution.python_json import PythonJson
+from pythonbuild.environments.base import Command
 from pythonbuild.environments.native import NativeEnvironment
 from pythonbuild.validation import room as room_module
 from pythonbuild.validation.room import Room, make_rooms, runs_here, runs_on
@@ -196,17 +197,17 @@ def test_windows_has_its_own_variables(
     """The environment's own side of Windows is run by tests/unit/test_windows_like.py."""
     top, _ = distribution
     room = native_room(tmp_path)
-    seen: list[Any] = []
+    seen: list[Command] = []
     monkeypatch.setattr(host, "WINDOWS", True)
     monkeypatch.setattr(os, "environ", {"SystemRoot": r"C:\Windows"})
 
-    def run(_self: NativeEnvironment, command: Any, on_line: Any) -> int:
-        seen.append((command, on_line))
+    def run(_self: NativeEnvironment, command: Command, **_options: object) -> int:
+        seen.append(command)
         return 0
 
     monkeypatch.setattr(NativeEnvironment, "run", run)
     room.run(top, ("install/bin/python3.13", "-I", "/recipe/behaviour_suite.py"), tmp_path / "scripts", print)
-    command = seen[0][0]
+    (command,) = seen
     home = str(tmp_path / "work/s")
     assert command.env == {
         "PATH": r"C:\Windows\System32;C:\Windows;C:\Windows\System32\Wbem",
