@@ -31,14 +31,14 @@ class Build:
 
     def __init__(self, directory: Path) -> None:
         self.directory, self.calls = directory, directory / "calls"
-        for name in ("src", "recipe", "bin", "out", "tools/profile"):
+        for name in ("src/Lib/ensurepip/_bundled", "recipe", "bin", "out", "tools/profile", "tools/build-python/bin"):
             (directory / name).mkdir(parents=True)
         shutil.copyfile(RECIPES / "functions.sh", directory / "recipe/functions.sh")
         shutil.copyfile(RECIPES / "cpython/build.sh", directory / "recipe/static.sh")
         shutil.copyfile(RECIPES / "cpython/macos/build.sh", directory / "recipe/build.sh")
         (directory / "recipe/prepare.sh").write_text(PREPARED)
         (directory / "tools/profile/cpython.profdata").write_bytes(b"profile")
-        for name in ("freeze_more.py", "build_facts.py"):
+        for name in ("freeze_more.py", "build_facts.py", "relocate.py"):
             (directory / "recipe" / name).write_text("")
         (directory / "recipe/profile_report.py").write_text(
             "import pathlib, sys\n"
@@ -49,7 +49,11 @@ class Build:
         (directory / "src/build").mkdir()
         self.program("src/configure", 'echo "configure ${ac_cv_path_LLVM_AR:-}" >> "$CALLS"')
         self.program("bin/make", "for word; do printf '%s\\n' \"$word\"; done >> \"$CALLS\"; echo --- >> \"$CALLS\"\n"
-                                 "touch python.exe libpython3.13.dylib")  # fmt: skip
+                                 "touch python.exe libpython3.13.dylib\n"
+                                 "for word; do case $word in DESTDIR=*) word=${word#DESTDIR=}/install\n"
+                                 'mkdir -p "$word/bin" "$word/lib/python3.13" ;; esac; done')  # fmt: skip
+        (directory / "src/Lib/ensurepip/_bundled/pip-25.1.1-py3-none-any.whl").write_text("")
+        self.program("tools/build-python/bin/python3.13", 'echo "$@" >> "$CALLS.python"')
         self.compiler("")
 
     def program(self, name: str, script: str) -> None:
@@ -65,13 +69,13 @@ class Build:
             "BUILD": build, "HOST": MAC, "TARGET_TRIPLE": MAC, "SOURCE_VERSION": version, "CC": "cc-of-the-target",
             "STEP_RECIPE": f"{self.directory}/recipe", "STEP_BUILD": str(self.directory),
             "STEP_TOOLS": f"{self.directory}/tools", "DEPS": f"{self.directory}/tools/deps",
-            "OUT": f"{self.directory}/out",
+            "OUT": f"{self.directory}/out", "BUILD_PYTHON": f"{self.directory}/tools/build-python/bin/python3",
         }  # fmt: skip
         command = ["bash", "-eu", "-c", '. "$STEP_RECIPE/functions.sh"; . "$STEP_RECIPE/build.sh"']
         return subprocess.run(command, cwd=self.directory / "src", env=environment, capture_output=True, text=True)
 
     def make(self, options: str) -> list[dict[str, str]]:
-        """Return the variables of each call of make; under "" are its goals."""
+        """Return the variables of each call of make that compiles; under "" are its goals."""
         done = self.run(options)
         assert done.returncode == 0, done.stderr
         calls = []
@@ -79,7 +83,7 @@ class Build:
             words = text.splitlines()
             calls.append({word.partition("=")[0]: word.partition("=")[2] for word in words if "=" in word})
             calls[-1][""] = " ".join(word for word in words if "=" not in word)
-        return calls
+        return [call for call in calls if "DESTDIR" not in call]
 
 
 @pytest.fixture
@@ -119,6 +123,32 @@ def test_options_that_the_compiler_does_not_know_are_left_out(build: Build) -> N
 
 def test_flags_with_spaces_and_other_variables_stay_as_they_are(build: Build) -> None:
     assert {call["LINK_PYTHON_OBJS"] for call in build.make("lto")} == {"$(LIBRARY_OBJS)"}
+
+
+def test_what_cannot_be_run_is_installed_by_the_build_python(build: Build) -> None:
+    done = build.run("noopt")
+    assert done.returncode == 0, done.stderr
+    calls = [call.splitlines() for call in build.calls.read_text().split("---\n") if "DESTDIR" in call]
+    made = "LINK_PYTHON_OBJS=$(LIBRARY_OBJS)"
+    assert calls == [
+        [made, "-o", "all", "libinstall", "PYTHON_FOR_BUILD=true", f"DESTDIR={build.directory}/out"],
+        [made, "-o", "all", "-o", "libinstall", "install", "ENSUREPIP=no", f"DESTDIR={build.directory}/out"],
+    ]
+    install = build.directory / "out/install"
+    assert str((install / "bin/python").readlink()) == "python3.13"
+    assert not (install / "bin/python.exe").exists(), "that was there to be looked at"
+    pip, compiled = Path(f"{build.calls}.python").read_text().splitlines()
+    assert pip.startswith("-IB Lib/ensurepip/_bundled/pip-25.1.1-py3-none-any.whl/pip install ")
+    assert f" --prefix {install} " in pip
+    assert pip.endswith(" pip")
+    assert (
+        compiled == f"-IBS {build.directory}/recipe/compile_library.py {install}/lib/python3.13 /install/lib/python3.13"
+    )
+
+
+def test_on_a_mac_nothing_is_installed_by_another_python(build: Build) -> None:
+    build.run("noopt", MAC)
+    assert not Path(f"{build.calls}.python").exists()
 
 
 def test_on_a_mac_what_the_build_runs_is_linked_and_apple_s_ar_packs(build: Build) -> None:
