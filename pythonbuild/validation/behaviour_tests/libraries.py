@@ -87,14 +87,8 @@ def sqlite() -> None:
     options = {row[0] for row in database.execute("PRAGMA compile_options")}
     for wanted in ("ENABLE_COLUMN_METADATA", "ENABLE_FTS3_PARENTHESIS"):
         assert wanted in options, f"not compiled with {wanted}"
-    for version in (3, 4, 5):
-        database.execute(f"CREATE VIRTUAL TABLE fts{version} USING fts{version}(text)")
-        database.execute(f"INSERT INTO fts{version} VALUES ('green eggs'), ('ham')")  # noqa: S608
-        query = f"SELECT count(*) FROM fts{version} WHERE fts{version} MATCH '(green AND eggs) OR ham'"  # noqa: S608
-        assert database.execute(query).fetchone() == (2,), f"FTS{version}"
-    database.execute("CREATE VIRTUAL TABLE box USING rtree(id, x0, x1)")
-    database.execute("INSERT INTO box VALUES (1, 2, 3)")
-    assert database.execute("SELECT id FROM box WHERE x0 < 2.5").fetchall() == [(1,)]
+    searches(database, (3, 4, 5), "(green AND eggs) OR ham")
+    finds_boxes(database)
     area = database.execute("SELECT geopoly_area('[[0,0],[2,0],[2,2],[0,2],[0,0]]')").fetchone()[0]
     assert area == 4.0, area
     database.commit()
@@ -104,20 +98,28 @@ def sqlite() -> None:
     database.close()
 
 
+def searches(database: sqlite3.Connection, versions: tuple[int, ...], words: str) -> None:
+    for version in versions:
+        database.execute(f"CREATE VIRTUAL TABLE fts{version} USING fts{version}(text)")
+        database.execute(f"INSERT INTO fts{version} VALUES ('green eggs'), ('ham')")  # noqa: S608
+        query = f"SELECT count(*) FROM fts{version} WHERE fts{version} MATCH '{words}'"  # noqa: S608
+        assert database.execute(query).fetchone() == (2,), f"FTS{version}"
+
+
+def finds_boxes(database: sqlite3.Connection) -> None:
+    database.execute("CREATE VIRTUAL TABLE box USING rtree(id, x0, x1)")
+    database.execute("INSERT INTO box VALUES (1, 2, 3)")
+    assert database.execute("SELECT id FROM box WHERE x0 < 2.5").fetchall() == [(1,)]
+
+
 @works("SQLite: FTS, RTREE, mathematical functions, loadable extensions", "_sqlite3", on=(WINDOWS,))
 def sqlite_of_cpython() -> None:
     # What CPython's own project compiles it with.
     import sqlite3
 
     database = sqlite3.connect("suite.sqlite")
-    for version in (4, 5):
-        database.execute(f"CREATE VIRTUAL TABLE fts{version} USING fts{version}(text)")
-        database.execute(f"INSERT INTO fts{version} VALUES ('green eggs'), ('ham')")  # noqa: S608
-        query = f"SELECT count(*) FROM fts{version} WHERE fts{version} MATCH 'eggs OR ham'"  # noqa: S608
-        assert database.execute(query).fetchone() == (2,), f"FTS{version}"
-    database.execute("CREATE VIRTUAL TABLE box USING rtree(id, x0, x1)")
-    database.execute("INSERT INTO box VALUES (1, 2, 3)")
-    assert database.execute("SELECT id FROM box WHERE x0 < 2.5").fetchall() == [(1,)]
+    searches(database, (4, 5), "eggs OR ham")
+    finds_boxes(database)
     assert database.execute("SELECT sqrt(49)").fetchone() == (7,)
     database.commit()
     assert database.execute("SELECT json_extract('{\"a\": [1, 2]}', '$.a[1]')").fetchone() == (2,)
