@@ -20,6 +20,10 @@ _SHARED, _NOT_SHARED = "Py_ENABLE_SHARED", "Py_NO_ENABLE_SHARED"
 _LABEL = "pythonbuild"
 #: What asks for a profile of the training, up to 3.13 and since.
 _PROFILES = ("RequirePGCFiles", "RequireProfileData")
+#: What gives the static variant ``sys.winver`` and ``sys.dllhandle``. ``site`` asks for the first at every start and
+#: ``ctypes`` for the second, but CPython sets them (sysmodule.c) only for a DLL, from two variables of dl_nt.c. Only
+#: these two are told of a DLL: others would export names and look for files beside it. The handle stays 0: no DLL.
+_SAYS_DLL = {r"..\Python\sysmodule.c": "MS_COREDLL", r"..\PC\dl_nt.c": _SHARED}
 _EXISTS = re.compile(r"Exists\('[^']*'\)")
 
 
@@ -178,6 +182,7 @@ def make_core_static(document: Document) -> Document:
         document.removal(profile),
         document.text_edit(definitions, ";".join([_NOT_SHARED, *words, "%(PreprocessorDefinitions)"])),
         document.removal(resource),
+        *(_defining(document, source, word) for source, word in _SAYS_DLL.items()),
     ]
     edited = document.edited(edits)
     return edited.edited(edited.removal(group) for group in edited.root.find("ItemGroup") if not group.children)
@@ -228,6 +233,18 @@ def _definitions(document: Document, word: str) -> Element:
         raise document.fail("<PreprocessorDefinitions>", "the transformation does not fit",
                             found=f"{len(found)} with {word}", expected="exactly one")  # fmt: skip
     return found[0]
+
+
+def _defining(document: Document, source: str, word: str) -> Edit:
+    """Return the edit that lets a source, and no other, be compiled with one more definition."""
+    item = document.one("ItemGroup/ClCompile", Include=source)
+    own = item.find("PreprocessorDefinitions")
+    if own:
+        return document.text_edit(own[0], f"{word};{own[0].text}")
+    if item.children:
+        raise document.fail(item, "is compiled in a way that is not known here")
+    definitions = leaf("PreprocessorDefinitions", f"{word};%(PreprocessorDefinitions)")
+    return document.replacement(item, [tag("ClCompile", item.attributes), f"  {definitions}", "</ClCompile>"])
 
 
 def _expect(document: Document, path: str, text: str) -> Element:

@@ -119,6 +119,10 @@ class Document:
             return (begin, stop, "")
         return (start, end, "")
 
+    def replacement(self, element: Element, lines: Sequence[str]) -> Edit:
+        """Return the edit that puts lines, as deep as it stands, in an element's place."""
+        return (element.start, element.end, f"\n{self.indent(element)}".join(lines))
+
     def text_edit(self, element: Element, text: str) -> Edit:
         """Return the edit that gives an element another text."""
         assert element.inner <= element.close < element.end, "an element without an end tag has no text"

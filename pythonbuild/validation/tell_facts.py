@@ -87,9 +87,9 @@ def facts() -> "dict[str, object]":
         "python_suffixes": suffixes(),
         "python_bytecode_magic_number": importlib.util.MAGIC_NUMBER.hex(),
         "python_extension_module_loading": loading,
-        # Windows has no such variable; there is a DLL where the interpreter knows its handle.
+        # Windows has no such variable; there is a DLL where the interpreter has a handle of it, which is 0 otherwise.
         "libpython_link_mode": "shared"
-        if sysconfig.get_config_var("Py_ENABLE_SHARED") or hasattr(sys, "dllhandle")
+        if sysconfig.get_config_var("Py_ENABLE_SHARED") or getattr(sys, "dllhandle", 0)
         else "static",
     }
 

@@ -152,6 +152,7 @@ def test_what_is_not_named_keeps_its_bytes(pristine: Path, tree: Path, catalogue
     gone, added = lines_changed(pristine, tree, "PCbuild/pythoncore.vcxproj")
     expected = r"zlibDir|ENABLE_SHARED|4244|</?(ItemGroup|ClCompile)"
     kept = [line for line in gone if not re.search(expected, line)]
+    kept = [line for line in kept if 'VPATH="$(PyVPath)"' not in line] if options.static else kept
     profile = profile_property(description)
     static = ["<ConfigurationType>DynamicLibrary</ConfigurationType>", f"<{profile}>true</{profile}>",
               '<ResourceCompile Include="..\\PC\\python_nt.rc" />']  # fmt: skip
@@ -251,6 +252,25 @@ def test_there_is_one_entry_point_of_the_dll(tree: Path, catalogue: Catalogue) -
             if not (guarded and "Py_NO_ENABLE_SHARED" in words(item, "PreprocessorDefinitions")):
                 found.append(Path(place).name)
     assert found == ["dl_nt.c"]
+
+
+def test_sys_has_winver_in_the_static_variant_too(tree: Path, catalogue: Catalogue) -> None:
+    """``site`` asks for it at every start; CPython's sysmodule.c and dl_nt.c give it to a DLL only."""
+    edit(tree, catalogue, EditOptions(static=True))
+    project = root(tree / "PCbuild/pythoncore.vcxproj")
+    common = next(each for each in project.iter(f"{NAMESPACE}PreprocessorDefinitions") if not each.get("Condition"))
+    assert 'MS_DLL_ID="$(SysWinVer)"' in (common.text or "").split(";")
+    told = {}
+    for item in items(project, "ClCompile"):
+        own = words(item, "PreprocessorDefinitions")
+        if {"MS_COREDLL", "Py_ENABLE_SHARED"} & set(own):
+            told[item.get("Include")] = own
+    assert told == {"..\\Python\\sysmodule.c": ["MS_COREDLL", 'VPATH="$(PyVPath)"'],
+                    "..\\PC\\dl_nt.c": ["Py_ENABLE_SHARED"]}  # fmt: skip
+    for name, guard, what in (("Python/sysmodule.c", "MS_COREDLL", 'SET_SYS_FROM_STRING("winver"'),
+                              ("PC/dl_nt.c", "Py_ENABLE_SHARED", "*PyWin_DLLVersionString = MS_DLL_ID")):  # fmt: skip
+        source = (tree / name).read_text()
+        assert what in source[source.rindex(f"#ifdef {guard}", 0, source.index(what)) :].partition("#endif")[0]
 
 
 def test_the_table_has_every_module_and_its_function_is_declared(

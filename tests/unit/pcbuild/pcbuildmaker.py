@@ -50,6 +50,10 @@ CORE = """  <PropertyGroup Label="Configuration">
   <ItemGroup>
     <ClInclude Include="..\\Include\\forgotten.h" />
     <ClCompile   Include='..\\Python\\context.c'   />
+    <ClCompile Include="..\\Python\\sysmodule.c">
+      <PreprocessorDefinitions>VPATH="$(PyVPath)";{defined}</PreprocessorDefinitions>
+    </ClCompile>
+    <ClCompile Include="..\\PC\\dl_nt.c" />
   </ItemGroup>
   <ItemGroup Condition="$(IncludeExternals)">
     <ClCompile Include="..\\Modules\\zlibmodule.c" />
@@ -281,8 +285,18 @@ def make_tree(directory: Path) -> Path:
     files = {f"PCbuild/{name}.vcxproj": encode(text(name)) for name in PROJECTS}
     files |= {"PCbuild/python.props": b"<Project />", "PCbuild/pyproject.props": PYPROJECT}
     files |= {f"PCbuild/{name}.vcxproj.filters": b"not even XML" for name in ("pythoncore", "_bz2")}
-    sources = ("Python/context.c", "Modules/context.c", "Modules/fast.asm", "Modules/_tkinter.c", "Programs/python.c",
-               "Modules/zlibmodule.c", "PC/python_nt.rc", "PC/sqlite3.rc")  # fmt: skip
+    sources = (
+        "Python/context.c",
+        "Python/sysmodule.c",
+        "Modules/context.c",
+        "Modules/fast.asm",
+        "Modules/_tkinter.c",
+        "Modules/zlibmodule.c",
+        "PC/dl_nt.c",
+        "PC/python_nt.rc",
+        "PC/sqlite3.rc",
+        "Programs/python.c",
+    )
     files |= dict.fromkeys(sources, b"")
     files |= {
         "PCbuild/pcbuild.proj": encode(BUILD),

@@ -218,12 +218,18 @@ def test_the_core_becomes_a_static_library() -> None:
     assert added == [
         "<ConfigurationType>StaticLibrary</ConfigurationType>",
         "<PreprocessorDefinitions>Py_NO_ENABLE_SHARED;Py_BUILD_CORE;%(PreprocessorDefinitions)</PreprocessorDefinitions>",
+        '<PreprocessorDefinitions>MS_COREDLL;VPATH="$(PyVPath)";%(PreprocessorDefinitions)</PreprocessorDefinitions>',
+        '<ClCompile Include="..\\PC\\dl_nt.c">',
+        "<PreprocessorDefinitions>Py_ENABLE_SHARED;%(PreprocessorDefinitions)</PreprocessorDefinitions>",
+        "</ClCompile>",
     ]
     assert gone == [
         "<ConfigurationType>DynamicLibrary</ConfigurationType>",
         "<RequirePGCFiles>true</RequirePGCFiles>",
         "<PreprocessorDefinitions>_USRDLL;Py_BUILD_CORE;Py_ENABLE_SHARED;%(PreprocessorDefinitions)"
         "</PreprocessorDefinitions>",
+        '<PreprocessorDefinitions>VPATH="$(PyVPath)";%(PreprocessorDefinitions)</PreprocessorDefinitions>',
+        '<ClCompile Include="..\\PC\\dl_nt.c" />',
         "<ItemGroup>",
         '<ResourceCompile Include="..\\PC\\python_nt.rc" />',
         "</ItemGroup>",
@@ -245,6 +251,12 @@ def test_the_core_becomes_a_static_library() -> None:
             "python_nt.rc",
             "other.rc",
             'ResourceCompile Include="..\\PC\\python_nt.rc">: the transformation does not fit',
+        ),
+        ("dl_nt.c", "dl_nt2.c", 'ClCompile Include="..\\PC\\dl_nt.c">: the transformation does not fit'),
+        (
+            '<ClCompile Include="..\\PC\\dl_nt.c" />',
+            '<ClCompile Include="..\\PC\\dl_nt.c"><Optimization>Full</Optimization></ClCompile>',
+            'ClCompile Include="..\\PC\\dl_nt.c">: is compiled in a way that is not known here',
         ),
     ],
 )

@@ -25,6 +25,10 @@ INIT = re.compile(r"^\s*PyMODINIT_FUNC\s+(\w+)\s*\(", re.MULTILINE)
 CODECS = re.compile(r"^I_AM_A_MODULE_FOR\((\w+)\)", re.MULTILINE)
 #: What of zlib's functions stands for all of them: in CPython's module, and in zlib-ng's library.
 CALLS_ZLIB = "extern int deflate(void);\nint module_calls_zlib(void) { return deflate(); }\n"
+ASKS_DLL = """extern const char *PyWin_DLLVersionString;
+void *sys_winver(void) { return (void *)PyWin_DLLVersionString; }
+"""
+SAYS_DLL = 'const char *PyWin_DLLVersionString = "0.0";\n'
 ZLIB = "int deflate(void) { return 1; }\n"
 PREFIX = "@ZLIB_SYMBOL_PREFIX@"
 CALLED = re.compile(r"^extern PyObject\s?\* ?(\w+)\(void\);", re.MULTILINE)
@@ -164,13 +168,13 @@ class Build:
             own = next((each.text for each in item.iter(f"{SPACE}ObjectFileName")), "$(IntDir)")
             directory = own.replace("$(IntDir)", f"{self.objects / name}/").replace("\\", "/")
             stem = include.rpartition("\\")[2].rpartition(".")[0]
-            directories.setdefault(Path(directory), {})[stem] = self.text(name, include, path)
+            directories.setdefault(Path(directory), {})[stem] = self.text(name, include, path, item)
         made = []
         for directory, sources in directories.items():
             made += self.machine.compile(sources, directory, self.platform)
         self.link(name, kind, root, made)
 
-    def text(self, project: str, include: str, path: "Path | None") -> str:
+    def text(self, project: str, include: str, path: "Path | None", item: ET.Element) -> str:
         """Return the C source that stands for one of CPython's."""
         own = NOTHING
         if path is None or not include.endswith((".c", ".cpp")):
@@ -184,6 +188,12 @@ class Build:
             inits += [f"PyInit_{module[1]}"] if name == "MODINIT_FUNC_NAME" else said or [name]
         inits += [f"PyInit__codecs_{name}" for name in CODECS.findall(source)]
         own += "".join(f"void *{name}(void) {{ return 0; }}\n" for name in dict.fromkeys(inits))
+        defined = "".join(each.text for each in item.iter(f"{SPACE}PreprocessorDefinitions")).split(";")
+        if include == "..\\Python\\sysmodule.c":
+            expect(not self.static or "MS_COREDLL" in defined, "sysmodule.c gives sys no winver, which site asks for")
+            own += ASKS_DLL
+        if include == "..\\PC\\dl_nt.c" and (not self.static or "Py_ENABLE_SHARED" in defined):
+            own += SAYS_DLL
         if include == "..\\Modules\\zlibmodule.c" and (self.pcbuild / "zlib-ng.vcxproj").is_file():
             there = (self.objects / "zlib-ng/zlib.h").is_file() and (self.source / "PC/zconf.h").is_file()
             expect(there, "zlibmodule.c includes zlib.h and zconf.h")
@@ -191,7 +201,7 @@ class Build:
         if project == "zlib-ng" and path.name == "deflate.c":
             own += ZLIB
         if include == "..\\PC\\config.c":
-            names = dict.fromkeys(CALLED.findall(source))
+            names = dict.fromkeys([*CALLED.findall(source), "sys_winver"])
             own += "".join(f"extern void *{name}(void);\n" for name in names)
             own += "void *_PyImport_Inittab[] = {" + ", ".join(f"(void *){name}" for name in names) + "};\n"
             exported = "" if self.static else "__declspec(dllexport) "
