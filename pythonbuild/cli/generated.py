@@ -13,6 +13,7 @@ from pythonbuild.distribution.reference import render as render_python_json
 from pythonbuild.distribution.schemas import render_format_7
 from pythonbuild.errors import ConfigError
 from pythonbuild.validation.reference import render as render_checks
+from pythonbuild.windows.steps import PROGRAMS
 
 
 def _licences(repository: Path) -> str:
@@ -21,8 +22,10 @@ def _licences(repository: Path) -> str:
     compilers = {recipe for toolchain in toolchains for recipe in toolchain.recipes}
     making = {recipe.name for recipe in with_needs(project.recipes, sorted(compilers))}
     shipped = {name: recipe for name, recipe in project.recipes.items() if name not in making}
-    # Some sources are compiled for Windows alone.
-    return render_licences(project.sources, {**Project(repository, "windows").recipes, **shipped})
+    # Some sources are in distributions for Windows alone; the programs that help to build these are in none.
+    windows = Project(repository, "windows")
+    theirs = {name: recipe for name, recipe in windows.recipes.items() if name not in PROGRAMS}
+    return render_licences(windows.sources, {**theirs, **shipped})
 
 
 #: Each document's path in the checkout and what gives its text.

@@ -10,7 +10,8 @@ from pythonbuild.config.model import Recipe, Source
 _COMMAND = "./build-linux.py generate"
 
 _INTRODUCTION = """\
-.. Generated from cpython-unix/sources.yml by "{command}"; changes made here are lost.
+.. Generated from cpython-unix/sources.yml and cpython-windows/sources.yml by
+   "{command}"; changes made here are lost.
 
 ========
 Licences

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from pythonbuild.distribution.objectfile import MACHINES
-from pythonbuild.validation.checks import NotApplicable, SharedObject, Subject, check
+from pythonbuild.validation.checks import NotApplicable, Subject, check
 
 #: Where every system of a target has its loader.
 _LOADER_PLACES = ("/lib", "/lib64")
@@ -129,19 +129,26 @@ def libpython(subject: Subject) -> Iterator[str]:
     ``Py`` or ``_Py``) is exported by the interpreter and by the shared libpython. Extension modules that were compiled
     against one then work with the other, and nothing that the headers declare is missing at run time.
     """
-    info = subject.document.build_info
     files = {file.path: file for file in subject.shared_objects}
+    expected = defined_api(subject)
+    for path in filter(None, (subject.document.python_exe, subject.document.build_info.core.shared_lib)):
+        file = files.get(path)
+        yield from wrong_api(path, file.dynamic.exported if file and file.dynamic else (), expected)
+
+
+def defined_api(subject: Subject) -> frozenset[str]:
+    """Return the names of the C API that objects of the core and of the builtin modules define for others to use."""
+    info = subject.document.build_info
     entries = [entry for entry in info.extensions.values() if entry.linkage == "builtin"]
-    expected = {name for path in (*info.core.objs, *(path for entry in entries for path in entry.objs))
-                for name in subject.object(path).visible if _is_api(name)}  # fmt: skip
-    for path in filter(None, (subject.document.python_exe, info.core.shared_lib)):
-        exported = _exported(files.get(path))
-        yield from (f"{path}: does not export {name}, which the objects define" for name in sorted(expected - exported))
-        yield from (f"{path}: exports {name}, which no object defines" for name in sorted(exported - expected))
+    paths = (*info.core.objs, *(path for entry in entries for path in entry.objs))
+    return frozenset(name for path in paths for name in subject.object(path).visible if _is_api(name))
 
 
-def _exported(file: SharedObject | None) -> set[str]:
-    return {name for name in file.dynamic.exported if _is_api(name)} if file and file.dynamic else set()
+def wrong_api(name: str, exported: Iterable[str], expected: frozenset[str]) -> Iterator[str]:
+    """Yield what a program or library of this name exports too little and too much of the C API."""
+    found = frozenset(filter(_is_api, exported))
+    yield from (f"{name}: does not export {symbol}, which the objects define" for symbol in sorted(expected - found))
+    yield from (f"{name}: exports {symbol}, which no object defines" for symbol in sorted(found - expected))
 
 
 def _is_api(name: str) -> bool:

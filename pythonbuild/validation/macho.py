@@ -23,7 +23,7 @@ from pythonbuild.distribution.machofile import (
 )
 from pythonbuild.distribution.objectfile import BITCODE_MAGICS
 from pythonbuild.validation.checks import NotApplicable, Subject, check
-from pythonbuild.validation.elf import dependency_symbols
+from pythonbuild.validation.elf import defined_api, dependency_symbols, wrong_api
 from pythonbuild.validation.metadata import object_contents
 
 _LOADER, _EXECUTABLE, _RPATH = "@loader_path/", "@executable_path/", "@rpath/"
@@ -217,6 +217,21 @@ def exports(subject: Subject) -> Iterator[str]:
         yield from (f"{name}: exports {symbol} of {owners[symbol]}" for symbol in sorted(part.exported & owners.keys()))
 
 
+@check("macho-libpython", "interpreter and libpython export the whole C API, and the same")
+def libpython(subject: Subject) -> Iterator[str]:
+    """What ``elf-libpython`` asks for, of every slice: what the objects of the core and of the builtin modules define
+    for others to use (the names that begin with ``Py`` or ``_Py``) is exported by the interpreter and by the shared
+    libpython. Extension modules that were compiled against one then work with the other.
+    """
+    slices = list(_slices(subject))
+    subject.require_ours("what another builder exports is not settled here")
+    expected = defined_api(subject)
+    asked = {subject.document.python_exe, subject.document.build_info.core.shared_lib}
+    for path, name, part in slices:
+        if path in asked:
+            yield from wrong_api(name, part.exported, expected)
+
+
 @check("macho-header-padding", "there is room for longer install names in the headers")
 def header_padding(subject: Subject) -> Iterator[str]:
     """Behind the load commands of every program and library 1024 bytes are free: as many as a path can have. Whoever
@@ -264,4 +279,4 @@ def newer_symbols(subject: Subject) -> Iterator[str]:
 
 
 CHECKS = (readable, architecture, objects, minimum_os, libraries, two_level, rpaths, install_names, exports,
-          header_padding, signature, newer_symbols)  # fmt: skip
+          libpython, header_padding, signature, newer_symbols)  # fmt: skip

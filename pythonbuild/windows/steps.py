@@ -20,7 +20,7 @@ from pythonbuild.recipe_steps import PlanInputs
 SHARED_FILES = ("driver.py", "patching.py", "toolbox.py")
 #: The recipes of what is not compiled; and what variable names the program in their trees.
 PERL, NASM, TCLTK = "strawberry-perl", "nasm", "tcltk"
-_PROGRAMS = {PERL: ("PERL", "perl/bin/perl.exe"), NASM: ("NASM", "nasm.exe")}
+PROGRAMS = {PERL: ("PERL", "perl/bin/perl.exe"), NASM: ("NASM", "nasm.exe")}
 #: CPython's names of processors in directories, by ours.
 ARCH_NAMES = {"x86_64": "amd64", "i686": "win32", "aarch64": "arm64"}
 
@@ -90,7 +90,7 @@ def recipe_step(inputs: PlanInputs, recipe: Recipe, programs: Mapping[str, str])
 def program_variables(inputs: PlanInputs, found: Mapping[str, str]) -> dict[str, str]:
     """Return what names Perl and NASM in steps: the machine's, or the pinned ones' place among a step's tools."""
     variables = {}
-    for source, (variable, path) in _PROGRAMS.items():
+    for source, (variable, path) in PROGRAMS.items():
         if found.get(variable):
             variables[variable] = found[variable]
         elif source != NASM or inputs.target.arch != "aarch64":
@@ -100,5 +100,5 @@ def program_variables(inputs: PlanInputs, found: Mapping[str, str]) -> dict[str,
 
 def pinned_programs(variables: Mapping[str, str]) -> list[str]:
     """Return the steps that unpack what the variables name."""
-    return [source for source, (variable, _) in _PROGRAMS.items()
+    return [source for source, (variable, _) in PROGRAMS.items()
             if variables.get(variable, "").startswith("${STEP_TOOLS}/")]  # fmt: skip

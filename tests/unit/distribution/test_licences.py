@@ -30,3 +30,9 @@ def test_document() -> None:
     assert "| Licence: ``Zlib``" in text
     assert "A note." in text
     assert text == render_licences(dict(reversed(SOURCES.items())), RECIPES)
+
+
+def test_the_checkouts_document_has_what_is_shipped_anywhere() -> None:
+    text = (Path(__file__).parents[3] / "python-licenses.rst").read_text(encoding="utf-8")
+    assert all(f"({name})" in text for name in ("openssl", "libedit", "zlib-ng", "tcltk"))
+    assert not any(f"({name})" in text for name in ("gcc", "llvm-19", "nasm", "strawberry-perl"))

@@ -92,6 +92,7 @@ class MacBench(NativeBench):
         self.write(MODULE, make_module())
         text = (self.top / "PYTHON.json").read_text(encoding="utf-8")
         text = text.replace('"object_file_format": "elf"', '"object_file_format": "mach-o"')
+        text = text.replace("install/lib/libpython3.13.so.1.0", LIBPYTHON)
         self.write("PYTHON.json", text.replace("x86_64-unknown-linux-gnu", self.target.triple))
 
 
