@@ -28,6 +28,8 @@ ABI_FLAGS = "t" if FREETHREADED else ""
 #: What the linker and the compiler are told besides what CPython's projects say: nothing of this machine or of today,
 #: and no directory of debug information.
 LINKER, COMPILER = "/Brepro /PDBALTPATH:%_PDB%", "/Brepro"
+#: So many arguments build.bat gives to MSBuild, and drops what follows.
+HANDED_ON = 9
 
 
 def lay_over() -> "dict":
@@ -52,8 +54,7 @@ def properties(description: "dict") -> "list[str]":
         "zlibNgDir": TOOLS / "zlib-ng",
         "zstdDir": TOOLS / "zstd",
     }
-    # Without the second, _tkinter would have the directory of Tcl compiled in. build.bat hands on nine in all: the most
-    # that there can be, from 3.14 on.
+    # Without the second, _tkinter would have the directory of Tcl compiled in.
     words = ['"/p:IncludeExternals=true"', '"/p:BuildForRelease=true"']
     words += (f'"/p:{switch}=false"' for switch in switched_off())
     for name in sorted(description["properties"]):
@@ -65,6 +66,9 @@ def properties(description: "dict") -> "list[str]":
             place += "\\\\" if os.name == "nt" else os.sep
         if not (name == "tcltkDir" and "IncludeTkinter" in switched_off()):
             words.append(f'"/p:{name}={place}"')
+    # As many as there can be from 3.14 on.
+    if len(words) > HANDED_ON:
+        fail(f"build.bat hands {HANDED_ON} arguments on to MSBuild, and there are {len(words)}: {' '.join(words)}")
     return words
 
 
