@@ -145,7 +145,7 @@ def run_universal2(arguments: Arguments, repository: Path, screen: Screen) -> in
     request = make_request(arguments, repository)
     packed, united = unite([Path(word) for word in arguments.words], request.output, threads=request.jobs)
     document = {"archive": str(packed.path), "size": packed.size, "sha256": packed.sha256, "joined": united.joined,
-                "asking": united.asking, "left_out": united.left_out}  # fmt: skip
+                "asking": united.asking, "commented": united.commented, "left_out": united.left_out}  # fmt: skip
     line = f"{packed.path}  {packed.size} bytes, sha256 {packed.sha256}, {len(united.joined)} files for both processors"
     screen.answer([json.dumps(document, indent=2) if arguments["json"] else line])
     return 0

@@ -1,9 +1,9 @@
 """Makes one installation for both processors of macOS (universal2) out of one for each.
 
 Both have the same files. What has machine code becomes one file with a slice for each processor. Text that is the same
-stays; a C header that differs asks the compiler for its processor, the module with sysconfig's variables the machine
-that it runs on. Anything else that differs is refused by name: an installation in which a file is silently that of one
-processor would be wrong on the other.
+stays; a C header that differs asks the compiler for its processor, the Makefile and the module with sysconfig's
+variables the machine that they are used on; comments are kept from both. Data that cannot ask is left out, as it would
+be wrong on one of them. Anything else that differs is refused by name.
 
 Archives of the installation alone are united. Objects to link again with, and their description, are each processor's
 own, and stay in the full archives of these.
@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 
 from pythonbuild.distribution.archive import ArchiveError, Packed, pack, read_members, unpack
@@ -28,14 +29,18 @@ from pythonbuild.errors import DistributionError
 PARTS = ("x86_64-apple-darwin", "aarch64-apple-darwin")
 WHOLE = "universal2-apple-darwin"
 _DATA = "_sysconfigdata_"
+#: What tells of one interpreter for programs that do not start it, since 3.14.
+_TOLD = ("_sysconfig_vars_*.json", "build-details.json")
 
 
 @dataclass
 class United:
-    """The files that differed: joined slice by slice, made to ask for the processor, and left out; as in the trees."""
+    """The files that differed: joined slice by slice, made to ask for the processor, with the comments of both, and
+    left out; as in the trees."""
 
     joined: list[str] = field(default_factory=list)
     asking: list[str] = field(default_factory=list)
+    commented: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
 
@@ -124,14 +129,31 @@ def _united(path: str, first: bytes, second: bytes, united: United) -> bytes | N
     if name.name.startswith(_DATA) and name.suffix == ".py":
         united.asking.append(path)
         return _by_machine(first, second)
-    if name.name.startswith(_DATA) and name.suffix == ".pyc":
-        united.left_out.append(path)  # the byte code of what is another module now
+    if name.name == "Makefile":
+        united.asking.append(path)
+        return b"ifeq ($(shell uname -m),x86_64)\n" + _ended(first) + b"else\n" + _ended(second) + b"endif\n"
+    if name.name == "Setup.local" and (both := _with_comments_of_both(first, second)):
+        united.commented.append(path)
+        return both
+    # The byte code of what is another module now, and data that cannot ask.
+    if (name.name.startswith(_DATA) and name.suffix == ".pyc") or any(map(name.match, _TOLD)):
+        united.left_out.append(path)
         return None
     raise _differing(path, "it is not known how to unite such files")
 
 
 def _ended(text: bytes) -> bytes:
     return text if text.endswith(b"\n") else text + b"\n"
+
+
+def _with_comments_of_both(first: bytes, second: bytes) -> bytes | None:
+    """Return a text that is the same but for comments in the same lines, with both of these; None for others."""
+    lines: list[bytes] = []
+    for one, other in zip_longest(*(_ended(text).splitlines(keepends=True) for text in (first, second)), fillvalue=b""):
+        if one != other and not (one.startswith(b"#") and other.startswith(b"#")):
+            return None
+        lines += [one] if one == other else [one, other]
+    return b"".join(lines)
 
 
 def _by_machine(first: bytes, second: bytes) -> bytes:

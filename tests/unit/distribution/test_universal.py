@@ -17,8 +17,10 @@ from pythonbuild.distribution.objectfile import LIBRARY_MAGIC, ObjectFileError
 from pythonbuild.distribution.universal import PARTS, WHOLE, unite
 from pythonbuild.errors import DistributionError
 from tests.unit.distribution.machomaker import BUNDLE, PROGRAM, make_macho, make_macho_object, make_universal
+from tests.unit.distribution.trees import write
 
 DATA = "lib/python3.13/_sysconfigdata__darwin_darwin.py"
+MAKEFILE, SETUP = (f"lib/python3.13/config-3.13-darwin/{name}" for name in ("Makefile", "Setup.local"))
 X86, ARM = PARTS
 
 
@@ -97,6 +99,10 @@ def files(triple: str, **more: bytes) -> dict[str, bytes]:
         "lib/python3.13/os.py": b"same = True\n",
         DATA: f"build_time_vars = {{\n    'MACHINE': '{arch}',\n\n}}\n".encode(),
         f"{DATA}c": arch.encode(),
+        MAKEFILE: f"ARCH= {arch}\nall:\n\t@echo $(ARCH) and no other".encode(),
+        SETUP: f"# Made for {arch}.\n_bz2 _bz2module.c\n".encode(),
+        "lib/python3.13/_sysconfig_vars__darwin_darwin.json": f'{{"MACHINE": "{arch}"}}'.encode(),
+        "lib/python3.13/build-details.json": f'{{"platform": "macosx-11.0-{arch}"}}'.encode(),
         **more,
     }
 
@@ -113,14 +119,18 @@ def test_two_installations_become_one(place: Path, tmp_path: Path) -> None:
     assert packed.path.name == f"cpython-3.13.5+20260101-{WHOLE}-install_only.tar.gz"
     assert [path.name for path in (tmp_path / "out").iterdir()] == [packed.path.name]
     assert united.joined == ["python/bin/python3.13", "python/lib/libpython3.13.a"]
-    assert united.asking == ["python/include/pyconfig.h", f"python/{DATA}"]
-    assert united.left_out == [f"python/{DATA}c"]
+    assert united.asking == ["python/include/pyconfig.h", f"python/{DATA}", f"python/{MAKEFILE}"]
+    assert united.commented == [f"python/{SETUP}"]
+    assert united.left_out == ["python/lib/python3.13/_sysconfig_vars__darwin_darwin.json", f"python/{DATA}c",
+                               "python/lib/python3.13/build-details.json"]  # fmt: skip
     unpack(packed.path, tmp_path / "whole")
     python = tmp_path / "whole/python"
     assert (python / "bin/python3").readlink() == Path("python3.13")
     assert os.access(python / "bin/python3.13", os.X_OK)
     assert [part.arch for part in read_slices((python / "bin/python3.13").read_bytes(), "")] == ["x86_64", "arm64"]
     assert (python / "lib/python3.13/os.py").read_bytes() == b"same = True\n"
+    assert (python / SETUP).read_text() == "# Made for x86_64.\n# Made for arm64.\n_bz2 _bz2module.c\n"
+    assert not any((python.parent / path).exists() for path in united.left_out)
     again, _ = unite(list(reversed(archives)), tmp_path / "again")
     assert (again.sha256, again.size) == (packed.sha256, packed.size)
 
@@ -135,6 +145,11 @@ def test_sysconfig_and_headers_ask_for_the_processor(place: Path, tmp_path: Path
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert told.strip() == arch
+    uname = write(tmp_path / "bin/uname", f"#!/bin/sh\n[ $1 = -m ] && echo {machine}\n")
+    uname.chmod(0o755)
+    done = subprocess.run(["make", "-f", tmp_path / "whole/python" / MAKEFILE], capture_output=True, text=True,
+                          check=True, env={**os.environ, "PATH": f"{uname.parent}:{os.environ['PATH']}"})  # fmt: skip
+    assert done.stdout == f"{arch} and no other\n"
     define = "-D__x86_64__" if machine == "x86_64" else "-U__x86_64__"
     header = tmp_path / "whole/python/include/pyconfig.h"
     done = subprocess.run(["cc", "-E", "-P", define, "-"], input=header.read_text() + "\nSIZEOF_LONG_DOUBLE\n",
@@ -150,6 +165,8 @@ def test_sysconfig_and_headers_ask_for_the_processor(place: Path, tmp_path: Path
             "python/lib/alone: is in the installation for one processor only: found x86_64-apple-darwin",
         ),
         ({"lib/python3.13/os.py": b"other = True\n"}, "python/lib/python3.13/os.py: differs .* it is not known how"),
+        ({SETUP: b"# Made for x86_64.\n_bz2 other.c\n"}, f"python/{SETUP}: differs .* it is not known how"),
+        ({SETUP: b"# Made for x86_64.\n"}, f"python/{SETUP}: differs"),
         ({"bin/python3.13": b"#!/bin/sh\n"}, "python/bin/python3.13: differs"),
         ({"bin/python3.13": make_macho(BUNDLE, arch="x86_64")}, "python/bin/python3.13: cannot become one file"),
     ],
