@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -145,16 +146,23 @@ def test_sysconfig_and_headers_ask_for_the_processor(place: Path, tmp_path: Path
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert told.strip() == arch
-    uname = write(tmp_path / "bin/uname", f"#!/bin/sh\n[ $1 = -m ] && echo {machine}\n")
-    uname.chmod(0o755)
-    done = subprocess.run(["make", "-f", tmp_path / "whole/python" / MAKEFILE], capture_output=True, text=True,
-                          check=True, env={**os.environ, "PATH": f"{uname.parent}:{os.environ['PATH']}"})  # fmt: skip
-    assert done.stdout == f"{arch} and no other\n"
     define = "-D__x86_64__" if machine == "x86_64" else "-U__x86_64__"
     header = tmp_path / "whole/python/include/pyconfig.h"
     done = subprocess.run(["cc", "-E", "-P", define, "-"], input=header.read_text() + "\nSIZEOF_LONG_DOUBLE\n",
                           capture_output=True, text=True, check=True)  # fmt: skip
     assert done.stdout.split() == ["16" if machine == "x86_64" else "8"]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize(("machine", "arch"), [("x86_64", "x86_64"), ("arm64", "arm64")])
+def test_the_makefile_asks_for_the_machine(place: Path, tmp_path: Path, machine: str, arch: str) -> None:
+    packed, _ = unite([make_archive(place, triple, files(triple)) for triple in PARTS], tmp_path / "out")
+    unpack(packed.path, tmp_path / "whole")
+    uname = write(tmp_path / "bin/uname", f"#!/bin/sh\n[ $1 = -m ] && echo {machine}\n")
+    uname.chmod(0o755)
+    done = subprocess.run(["make", "-f", tmp_path / "whole/python" / MAKEFILE], capture_output=True, text=True,
+                          check=True, env={**os.environ, "PATH": f"{uname.parent}:{os.environ['PATH']}"})  # fmt: skip
+    assert done.stdout == f"{arch} and no other\n"
 
 
 @pytest.mark.parametrize(
